@@ -1,0 +1,62 @@
+// Package wire is the agent protocol: its messages, its versions and its connection. This comment is the
+// specification; both ends use the types below.
+//
+// # Connections
+//
+// An agent opens two websockets to one server, both with "Authorization: Bearer <agent token>" and without an Origin:
+//
+//	GET /agent/v1/control   subprotocol tutti.agent.v1   text frames, one JSON Envelope each
+//	GET /agent/v1/logs      subprotocol tutti.log.v1     binary frames, see LogFrame
+//
+// so that a flood of log bytes never delays a lease. The commit's files come by plain HTTP with the same token:
+//
+//	GET /agent/v1/runs/{run}/jobs/{job}/workspace?epoch=N      a tar stream
+//
+// No message is larger than MaxMessage. Compression is off. Either end closes a connection on which it has read nothing
+// for IdleTimeout; the agent sends a Ping each PingInterval. An agent that lost a connection tries again after a
+// full-jitter back-off between 0.5 s and 30 s; after 401 or 403 every 5 minutes at the earliest.
+//
+// # State, not messages
+//
+// Every message states what is so, under an epoch, and may be repeated, lost, or arrive late without harm: an Offer, a
+// Start, a Cancel say what the server wants of (run, job, epoch); an Accept and a Report say what is so on the agent.
+// Nothing has to be replayed message by message: after a reconnect both ends state again what is so now, in Hello and
+// Welcome and a Report for each job that is not settled.
+//
+// An epoch numbers the tries at one job. It is burned when an offer is made, before anything is sent, and a message
+// with an epoch other than the current one changes nothing; it is answered with a Stale.
+//
+// # A session
+//
+//	agent   Hello{protocol range, identity, capacity, jobs it still holds}
+//	server  Welcome{session, a verdict for each of those jobs}   or   Refused{a sentence for the admin}
+//
+// Accepting a Hello counts the session number of that agent up, durably; a message of an older session of the same agent is dropped
+// and its connection is closed with CloseReplaced.
+//
+// # A job
+//
+//	server  Offer{run, job, epoch, plan, its SHA-256}        queued -> offered is durable before it is sent
+//	agent   Accept                                           after its journal holds it; or Decline{reason}
+//	server  Start                                            offered -> running is durable before it is sent
+//	agent   Report{revision, activities, ...} ...            whenever something changed; the whole state of the job each time
+//	server  Reported{revision}                               that state is durable
+//	agent   Report{..., result}                              once every log of the job is acknowledged to its last byte
+//	server  Reported{revision, final}                        the job is done; the agent forgets it
+//
+// An offer that is not accepted within OfferTimeout goes back to the queue. No process of a user starts before Start.
+// A Cancel may come at any time and is repeated in every Pong as long as it holds.
+//
+// # Logs
+//
+// Each activity of each epoch has one log: raw bytes, numbered from 0. The agent keeps them in a spool on its disk until
+// the job is final. It announces a log with a LogOpen frame that gives it a number on this connection; the server answers
+// with a LogAck of the length that it holds, durably; the agent sends from there.
+//
+//	LogData{stream, offset, CRC-32C, marks, bytes}
+//	  offset == length on the server   appended; acknowledged with LogAck{stream, length} once it is on disk
+//	  offset <  length                 the overlap is compared; equal: acknowledged, what is new appended; else LogDiverged
+//	  offset >  length                 LogRewind{stream, length}: the agent goes on from there
+//
+// At most Window bytes of one log and AgentWindow bytes of all are sent and not acknowledged.
+package wire

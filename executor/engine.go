@@ -1,0 +1,94 @@
+package executor
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+)
+
+// An Engine runs activities in containers. Implementations are safe for use by several jobs at once.
+type Engine interface {
+	// Open begins to make what a job needs (network, workspace, the container of its first activity) and answers without
+	// waiting for it, so that it can be called as soon as a job is offered: no process of the user is started before Run.
+	// What Open could not make is reported by the first Run. The caller closes the Room, whatever happened.
+	Open(ctx context.Context, spec RoomSpec) (Room, error)
+}
+
+// RoomSpec says for what a Room is made.
+type RoomSpec struct {
+	Run   int64
+	Epoch int64
+	Job   plan.Job
+	// Workspace opens a tar stream of the files that the workspace starts with. It is called once, at the latest when the
+	// first activity runs; nil means an empty workspace.
+	Workspace func(ctx context.Context) (*os.File, error)
+}
+
+// A Room is where the activities of one job run, one after the other, in the order of the plan.
+type Room interface {
+	// Run runs one activity in a container of its own and answers when its process has ended and every byte that it wrote
+	// is in out. When ctx ends before that, the process gets SIGTERM, then after the engine's grace SIGKILL; Run answers
+	// after its end, with what the process did by then. The error is for what the process cannot be blamed for: an
+	// *ImageError, or the engine's trouble.
+	Run(ctx context.Context, activity plan.Activity, out Output) (Exit, error)
+	// Close ends what still runs and removes all that the Room made. It works on a canceled job as well, so the caller
+	// gives it a context of its own, with a limit.
+	Close(ctx context.Context) error
+}
+
+// Output is where the bytes of an activity go. The engine only ever appends to the two files.
+type Output struct {
+	// Log gets the raw bytes of stdout and stderr, exactly as they were written, in the order of their arrival.
+	Log *os.File
+	// Marks gets a fixed-size record for each stretch of bytes (see executor/shim.Mark): where it ends, when it came, and on
+	// which stream.
+	Marks *os.File
+	// Wrote is told after bytes are in Log: the length of the log and of the marks by now. It must not block.
+	Wrote func(logEnd, marksEnd int64)
+}
+
+// An Exit is what became of the process of an activity.
+type Exit struct {
+	Code   int    // exit code; 128+n after signal n
+	Signal string // "SIGKILL" and the like, where a signal ended it
+	// OOM says that the kernel killed a process of the container for want of memory; Limit is the container's limit in bytes.
+	OOM   bool
+	Limit int64
+	// LogBytes and LogSHA256 are the length and the hash (hex) of what was written to Output.Log.
+	LogBytes  int64
+	LogSHA256 string
+	// Started and Finished are when the process began and ended.
+	Started, Finished time.Time
+}
+
+// An ImageError says that an image cannot be had. It is the user's to mend.
+type ImageError struct {
+	Image string
+	Err   error // the registry's or the engine's words
+}
+
+func (e *ImageError) Error() string { return "image " + e.Image + " cannot be had: " + e.Err.Error() }
+
+// Unwrap answers the cause.
+func (e *ImageError) Unwrap() error { return e.Err }
+
+// A Reporter is told what happens to a job, in order, from one goroutine. Its methods return once the news is safe with
+// the reporter (on its disk, or wherever it keeps them).
+type Reporter interface {
+	// Started is told before an activity gets its container's go, and answers where its bytes belong.
+	Started(activity string, at time.Time) (Output, error)
+	// Finished is told the end of every activity, also of one that never started (Outcome.Result is then Skipped or Canceled).
+	Finished(activity string, outcome Outcome) error
+}
+
+// An Outcome is the end of an activity, or of a whole job.
+type Outcome struct {
+	Result plan.Result
+	// Cause says in a sentence why, unless it simply passed: "exit code 2", "out of memory (limit 512 MiB)",
+	// "timeout of 1h exceeded", "canceled by dana".
+	Cause string
+	// Exit is what the process did; nil if there was none.
+	Exit *Exit
+}

@@ -1,0 +1,3 @@
+module github.com/tutti-ci/tutti
+
+go 1.26

@@ -1,0 +1,44 @@
+package server
+
+import "time"
+
+// An AgentID is the random identity that an agent keeps in its data folder.
+type AgentID string
+
+// An Agent is a process on a build host that runs jobs.
+type Agent struct {
+	ID       AgentID  `json:"id"`
+	Name     string   `json:"name"`
+	Version  string   `json:"version"`
+	OS       string   `json:"os"`
+	Arch     string   `json:"arch"`
+	Labels   []string `json:"labels,omitempty"`
+	Capacity int      `json:"capacity"`
+	// Online says that the agent is connected. Problem says why it cannot work, in its own words; empty if it can.
+	Online  bool   `json:"online"`
+	Problem string `json:"problem,omitempty"`
+	// Session counts the connections that this agent was welcomed on.
+	Session    int64     `json:"session"`
+	Jobs       []JobRef  `json:"jobs,omitempty"` // that it has now
+	LastSeenAt time.Time `json:"last_seen_at"`
+}
+
+// A JobRef names a job of a run.
+type JobRef struct {
+	Run RunID  `json:"run"`
+	Job string `json:"job"`
+}
+
+// Serves says whether the agent carries all of the labels.
+func (a Agent) Serves(labels []string) bool {
+	has := make(map[string]bool, len(a.Labels))
+	for _, l := range a.Labels {
+		has[l] = true
+	}
+	for _, l := range labels {
+		if !has[l] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,28 @@
+package server
+
+import (
+	"regexp"
+	"time"
+)
+
+// A Project is a repository that the server knows.
+type Project struct {
+	Name      string    `json:"name"`
+	URL       string    `json:"url"` // what git clones: a URL, or a path on the server's host
+	CreatedAt time.Time `json:"created_at"`
+	// Problem says why the repository could not be read the last time; empty if it could.
+	Problem string `json:"problem,omitempty"`
+}
+
+var projectName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
+
+// Validate answers an Invalid error if the name cannot be one.
+func (p Project) Validate() error {
+	if !projectName.MatchString(p.Name) {
+		return Errorf(Invalid, "project name %q: use lower-case letters, digits, '.', '_' and '-', starting with a letter or digit, at most 100", p.Name)
+	}
+	if p.URL == "" {
+		return Errorf(Invalid, "project %q has no url: give the URL or path that git clones", p.Name)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"time"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+)
+
+// A RunID numbers the runs of a server, from 1.
+type RunID int64
+
+// A Run is one execution of one pipeline for one event. The JSON form of this and the other nouns is the API's.
+type Run struct {
+	ID       RunID             `json:"id"`
+	Project  string            `json:"project"`
+	Pipeline string            `json:"pipeline,omitempty"` // empty where the pipeline files could not be read
+	Event    Event             `json:"event"`
+	Inputs   map[string]string `json:"inputs,omitempty"`
+	State    plan.State        `json:"state"`
+	Result   plan.Result       `json:"result,omitempty"`
+	Cause    string            `json:"cause,omitempty"`
+	// Problems are the compiler's words where the run failed before anything ran, or warned.
+	Problems   []plan.Problem `json:"problems,omitempty"`
+	CreatedAt  time.Time      `json:"created_at"`
+	StartedAt  *time.Time     `json:"started_at,omitempty"` // of its first job
+	FinishedAt *time.Time     `json:"finished_at,omitempty"`
+	// Jobs are in the order of the plan. Lists of runs leave them out.
+	Jobs []Job `json:"jobs,omitempty"`
+}
+
+// A Job is a job of a run.
+type Job struct {
+	Name   string      `json:"name"`
+	Needs  []string    `json:"needs,omitempty"`
+	Labels []string    `json:"labels,omitempty"`
+	State  plan.State  `json:"state"`
+	Result plan.Result `json:"result,omitempty"`
+	Cause  string      `json:"cause,omitempty"`
+	// WaitsFor says in words what a waiting or queued job waits for.
+	WaitsFor   string     `json:"waits_for,omitempty"`
+	Agent      string     `json:"agent,omitempty"` // name of the agent that has it, or had it
+	Epoch      int64      `json:"epoch"`
+	QueuedAt   *time.Time `json:"queued_at,omitempty"`
+	StartedAt  *time.Time `json:"started_at,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	Activities []Activity `json:"activities"`
+}
+
+// An Activity is an activity of a job of a run.
+type Activity struct {
+	Name       string      `json:"name"`
+	Image      string      `json:"image"`
+	State      plan.State  `json:"state"`
+	Result     plan.Result `json:"result,omitempty"`
+	Cause      string      `json:"cause,omitempty"`
+	ExitCode   *int        `json:"exit_code,omitempty"`
+	Signal     string      `json:"signal,omitempty"`
+	StartedAt  *time.Time  `json:"started_at,omitempty"`
+	FinishedAt *time.Time  `json:"finished_at,omitempty"`
+	// LogBytes is the length of the log that the server holds. LogSHA256 (hex) is known once the activity is done; the log is
+	// then complete unless LogIncomplete says what is missing.
+	LogBytes      int64  `json:"log_bytes"`
+	LogSHA256     string `json:"log_sha256,omitempty"`
+	LogIncomplete string `json:"log_incomplete,omitempty"`
+}
+
+// An Event is what started a run.
+type Event struct {
+	Kind   string `json:"kind"`          // "push" or "manual"
+	Ref    string `json:"ref,omitempty"` // "refs/heads/main"
+	Branch string `json:"branch,omitempty"`
+	Tag    string `json:"tag,omitempty"`
+	Commit string `json:"commit"` // full hash
+	Title  string `json:"title,omitempty"` // first line of the commit's message
+	Actor  string `json:"actor,omitempty"` // who wrote the commit, or who started the run
+}
+
+// A LogID names the log of one activity of one try at a job.
+type LogID struct {
+	Run      RunID
+	Job      string
+	Epoch    int64
+	Activity string
+}
+
+// A Change is one entry of the history of a run: who reads them in order sees every state that the run was ever in.
+type Change struct {
+	Seq  int64     `json:"seq"` // counts over all runs
+	Run  RunID     `json:"run"`
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"` // "run", "job" or "activity"
+	// Job and Activity say of what; State, Result, Cause and WaitsFor say how it is from now on.
+	Job      string      `json:"job,omitempty"`
+	Activity string      `json:"activity,omitempty"`
+	State    plan.State  `json:"state"`
+	Result   plan.Result `json:"result,omitempty"`
+	Cause    string      `json:"cause,omitempty"`
+	WaitsFor string      `json:"waits_for,omitempty"`
+}
