@@ -1,0 +1,5 @@
+//go:build !linux || race
+
+package caged_test
+
+const limitsMemory = false

@@ -1,0 +1,5 @@
+//go:build !race
+
+package caged
+
+const raceEnabled = false

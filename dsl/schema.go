@@ -1,0 +1,117 @@
+package dsl
+
+// A phase is a point on the way from a file to a running activity. An argument of a phase may use what exists by then.
+type phase int
+
+const (
+	literal phase = iota // while loading: the file alone decides
+	compile              // the event, the inputs and the locals are known
+)
+
+func (p phase) String() string { return [...]string{"literal", "compile"}[p] }
+
+// A valueType is what an argument takes.
+type valueType string
+
+const (
+	typeString   valueType = "string"
+	typeNumber   valueType = "number"
+	typeDuration valueType = "duration"
+	typeScript   valueType = "raw text"
+	typeStrings  valueType = "list(string)"
+	typeEnv      valueType = "map(string)"
+	typeGlobs    valueType = "list of globs"
+	typeNeeds    valueType = "list of job.x"
+	typeKeyword  valueType = "type" // string, number or bool, without quotes
+	typeAny      valueType = "any"
+)
+
+// A labelKind is what stands between the type of a block and its brace.
+type labelKind int
+
+const (
+	noLabel labelKind = iota
+	nameLabel
+	eventLabel // one of the events of the blocks that share a type, as in on "push"
+)
+
+// A blockSpec says what a block may hold. The one table of them, language, drives decoding, messages and the reference in
+// README.md.
+type blockSpec struct {
+	Name  string
+	Label labelKind
+	Event string // of eventLabel
+	Doc   string
+	// Later marks what is part of language 1 and not run by this release: it gets a message of its own.
+	Later  bool
+	Many   bool // it may stand several times; with a name, under several names
+	Free   bool // any argument name is allowed, each of typeAny
+	Args   []argSpec
+	Blocks []*blockSpec
+	// Foreign are words that people bring along from other systems, with what to write here.
+	Foreign map[string]string
+}
+
+// An argSpec says what an argument takes.
+type argSpec struct {
+	Name    string
+	Type    valueType
+	Phase   phase
+	Default string
+	Doc     string
+	Later   bool
+}
+
+func (b *blockSpec) arg(name string) *argSpec {
+	for i := range b.Args {
+		if b.Args[i].Name == name {
+			return &b.Args[i]
+		}
+	}
+	if b.Free {
+		return &argSpec{Name: name, Type: typeAny, Phase: compile}
+	}
+	return nil
+}
+
+// block answers the spec of a block by its type and, where that takes an event, by its label.
+func (b *blockSpec) block(name, label string) *blockSpec {
+	for _, s := range b.Blocks {
+		if s.Name == name && (s.Label != eventLabel || s.Event == label) {
+			return s
+		}
+	}
+	return nil
+}
+
+// events answers the labels that blocks of this type may have here.
+func (b *blockSpec) events(name string) []string {
+	var events []string
+	for _, s := range b.Blocks {
+		if s.Name == name && s.Label == eventLabel {
+			events = append(events, s.Event)
+		}
+	}
+	return events
+}
+
+// argNames and blockNames are what a message can offer: only what this release runs.
+func (b *blockSpec) argNames() []string {
+	var names []string
+	for _, a := range b.Args {
+		if !a.Later {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+func (b *blockSpec) blockNames() []string {
+	var names []string
+	for _, s := range b.Blocks {
+		if !s.Later && (len(names) == 0 || names[len(names)-1] != s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

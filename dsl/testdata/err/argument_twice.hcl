@@ -1,0 +1,13 @@
+pipeline "ci" {
+  on "push" {}
+  job "a" {
+    image = "alpine:3.20"
+    activity "x" {
+      script = <<-SH
+        one
+        two
+      SH
+      script = "true"
+    }
+  }
+}

@@ -1,0 +1,10 @@
+tutti { language = 2 }
+pipeline "ci" {
+  on "push" {}
+  job "a" {
+    image = "alpine:3.20"
+    activity "x" {
+      script = "true"
+    }
+  }
+}

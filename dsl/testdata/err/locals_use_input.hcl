@@ -1,0 +1,11 @@
+locals { a = input.name }
+pipeline "ci" {
+  on "push" {}
+  job "a" {
+    image = "alpine:3.20"
+    activity "x" {
+      script = "true"
+      env = { A = local.a }
+    }
+  }
+}

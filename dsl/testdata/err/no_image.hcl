@@ -1,0 +1,6 @@
+pipeline "ci" {
+  on "push" {}
+  job "a" {
+    activity "x" { script = "true" }
+  }
+}

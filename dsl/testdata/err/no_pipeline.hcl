@@ -1,0 +1,1 @@
+tutti { language = 1 }

@@ -1,0 +1,6 @@
+pipeline "empty" {
+  on "push" {}
+}
+pipeline "idle" {
+  job "a" {}
+}

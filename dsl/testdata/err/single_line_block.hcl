@@ -1,0 +1,4 @@
+pipeline "ci" {
+  on "push" {}
+  job "a" { activity "b" { script = "x" } }
+}

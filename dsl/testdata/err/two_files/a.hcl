@@ -1,0 +1,1 @@
+locals { v = local.w }

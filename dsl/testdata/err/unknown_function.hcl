@@ -1,0 +1,9 @@
+pipeline "ci" {
+  on "push" {}
+  job "a" {
+    image = "alpine:3.20"
+    activity "x" {
+      command = ["echo", uper("x"), file("go.sum"), timestamp()]
+    }
+  }
+}

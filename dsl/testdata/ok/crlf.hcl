@@ -1,0 +1,12 @@
+pipeline "ci" {
+  on "push" {}
+  job "a" {
+    image = "alpine:3.20"
+    activity "x" {
+      script = <<-SH
+        one
+        two
+      SH
+    }
+  }
+}

@@ -1,0 +1,9 @@
+pipeline "ci" {
+  on "push" {}
+  job "test" {
+    activity "unit" {
+      image  = "golang:1.26"
+      script = "go test ./..."
+    }
+  }
+}
