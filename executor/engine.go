@@ -30,8 +30,9 @@ type RoomSpec struct {
 type Room interface {
 	// Run runs one activity in a container of its own and answers when its process has ended and every byte that it wrote
 	// is in out. When ctx ends before that, the process gets SIGTERM, then after the engine's grace SIGKILL; Run answers
-	// after its end, with what the process did by then. The error is for what the process cannot be blamed for: an
-	// *ImageError, or the engine's trouble.
+	// after its end, with what the process did by then, and with context.Cause(ctx) as the error; if there never was a
+	// process, Exit.Started is zero. Any other error is for what the process cannot be blamed for: an *ImageError, or the
+	// engine's trouble.
 	Run(ctx context.Context, activity plan.Activity, out Output) (Exit, error)
 	// Close ends what still runs and removes all that the Room made. It works on a canceled job as well, so the caller
 	// gives it a context of its own, with a limit.
@@ -53,6 +54,9 @@ type Output struct {
 type Exit struct {
 	Code   int    // exit code; 128+n after signal n
 	Signal string // "SIGKILL" and the like, where a signal ended it
+	// Reason says why no process could be started from what the image holds: "the image has no bash". Code is then 126
+	// or 127, as a shell has it.
+	Reason string
 	// OOM says that the kernel killed a process of the container for want of memory; Limit is the container's limit in bytes.
 	OOM   bool
 	Limit int64

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // A Kind is what an error means to the caller. The list is closed; package api maps it to HTTP and back.
@@ -27,7 +28,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Err != nil {
+	if e.Err != nil && !strings.Contains(e.Message, e.Err.Error()) {
 		return e.Message + ": " + e.Err.Error()
 	}
 	return e.Message
@@ -39,7 +40,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Errorf makes an Error. A %w in the format becomes its cause as well as part of its sentence.
 func Errorf(kind Kind, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Kind: kind, Message: err.Error()}
+	return &Error{Kind: kind, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
 // KindOf answers the kind of err: Internal for an error that is none of ours.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -25,4 +26,26 @@ func (p Project) Validate() error {
 		return Errorf(Invalid, "project %q has no url: give the URL or path that git clones", p.Name)
 	}
 	return nil
+}
+
+// RedactURL takes what may be secret out of a repository's url, for messages and for pipelines: the password, and over HTTP
+// the user as well, because that is where tokens are.
+func RedactURL(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return raw
+	}
+	authority, path := rest, ""
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		authority, path = rest[:i], rest[i:]
+	}
+	at := strings.LastIndexByte(authority, '@')
+	if at < 0 {
+		return raw
+	}
+	user, _, _ := strings.Cut(authority[:at], ":")
+	if scheme == "http" || scheme == "https" {
+		return scheme + "://" + authority[at+1:] + path
+	}
+	return scheme + "://" + user + "@" + authority[at+1:] + path
 }

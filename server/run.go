@@ -70,9 +70,11 @@ type Event struct {
 	Ref    string `json:"ref,omitempty"` // "refs/heads/main"
 	Branch string `json:"branch,omitempty"`
 	Tag    string `json:"tag,omitempty"`
-	Commit string `json:"commit"` // full hash
+	Commit string `json:"commit"`          // full hash
 	Title  string `json:"title,omitempty"` // first line of the commit's message
 	Actor  string `json:"actor,omitempty"` // who wrote the commit, or who started the run
+	// Message is the whole message of the commit, for the compiler; it is not stored.
+	Message string `json:"-"`
 }
 
 // A LogID names the log of one activity of one try at a job.

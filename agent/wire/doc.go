@@ -6,14 +6,17 @@
 // An agent opens two websockets to one server, both with "Authorization: Bearer <agent token>" and without an Origin:
 //
 //	GET /agent/v1/control   subprotocol tutti.agent.v1   text frames, one JSON Envelope each
-//	GET /agent/v1/logs      subprotocol tutti.log.v1     binary frames, see LogFrame
+//	GET /agent/v1/logs      subprotocol tutti.log.v1     binary frames, see below
 //
-// so that a flood of log bytes never delays a lease. The commit's files come by plain HTTP with the same token:
+// so that a flood of log bytes never delays a lease. The second is opened after the Welcome on the first, with
+// ?agent=ID&session=N, and belongs to that session: either ends with the other. The commit's files come by plain HTTP with
+// the same token, for a job that the agent was offered or runs:
 //
-//	GET /agent/v1/runs/{run}/jobs/{job}/workspace?epoch=N      a tar stream
+//	GET /agent/v1/runs/{run}/jobs/{job}/workspace?agent=ID&epoch=N      a tar stream
 //
 // No message is larger than MaxMessage. Compression is off. Either end closes a connection on which it has read nothing
-// for IdleTimeout; the agent sends a Ping each PingInterval. An agent that lost a connection tries again after a
+// for IdleTimeout; each PingInterval the agent sends a Ping on the first, and a ping of the websocket protocol on the second.
+// A request with an Origin or a Cookie comes from a browser and is refused. An agent that lost a connection tries again after a
 // full-jitter back-off between 0.5 s and 30 s; after 401 or 403 every 5 minutes at the earliest.
 //
 // # State, not messages
@@ -44,8 +47,12 @@
 //	agent   Report{..., result}                              once every log of the job is acknowledged to its last byte
 //	server  Reported{revision, final}                        the job is done; the agent forgets it
 //
-// An offer that is not accepted within OfferTimeout goes back to the queue. No process of a user starts before Start.
-// A Cancel may come at any time and is repeated in every Pong as long as it holds.
+// An offer that is not accepted within OfferTimeout goes back to the queue, and so does one whose session ended before. No
+// process of a user starts before Start. A Cancel may come at any time and is repeated in every Pong as long as it holds.
+//
+// A Report with a result whose logs the server does not have to the last byte is answered Reported{missing}: the agent
+// announces these logs again, sends what is asked for, and reports again. What it cannot send it names in LogIncomplete;
+// the job is then done, and its log is shown as incomplete.
 //
 // # Logs
 //
@@ -58,5 +65,17 @@
 //	  offset <  length                 the overlap is compared; equal: acknowledged, what is new appended; else LogDiverged
 //	  offset >  length                 LogRewind{stream, length}: the agent goes on from there
 //
-// At most Window bytes of one log and AgentWindow bytes of all are sent and not acknowledged.
+// At most Window bytes of one log and AgentWindow bytes of all are sent and not acknowledged. A LogOpen for a job that the
+// agent does not hold is answered with a Stale on the first connection, and what is sent on its stream is dropped.
+//
+// Marks are 16-byte records, end of a stretch of the log (u64) and microseconds from the activity's start to its arrival,
+// shifted left by one, plus 1 for the standard error (i64). A mark travels with the byte at which its stretch ends.
+//
+// A frame begins with a byte that says what it is, and the number of its stream (u32). All numbers are little-endian:
+//
+//	1 LogOpen      run u64, epoch u64, length of the job's name u8, job, activity
+//	2 LogAck       length u64
+//	3 LogData      offset u64, CRC-32C of all that follows it u32, length of the marks u32, marks, bytes
+//	4 LogRewind    length u64
+//	5 LogDiverged  at u64
 package wire

@@ -124,7 +124,8 @@ type Welcome struct {
 // A Verdict says what to do with a held job.
 type Verdict struct {
 	Claim
-	Do Do `json:"do"`
+	Do     Do     `json:"do"`
+	Reason string `json:"reason,omitempty"` // for DoStop: who canceled, or why
 }
 
 // Do is what a Verdict orders.
@@ -140,7 +141,7 @@ const (
 // Refused tells an agent why it is not served; the connection is closed after it.
 type Refused struct {
 	Reason     string        `json:"reason"`
-	RetryAfter plan.Duration `json:"retry_after,omitempty"`
+	RetryAfter plan.Duration `json:"retry_after,omitzero"`
 }
 
 // Ping renews the lease of the jobs that it lists.
@@ -159,7 +160,7 @@ type Desired struct {
 	Cancel bool          `json:"cancel,omitempty"`
 	Reason string        `json:"reason,omitempty"` // who canceled, or why
 	Stale  bool          `json:"stale,omitempty"`  // this epoch is over: discard
-	Valid  plan.Duration `json:"valid,omitempty"`
+	Valid  plan.Duration `json:"valid,omitzero"`
 }
 
 // Offer is a job for the agent to take.
@@ -209,6 +210,8 @@ type ActivityReport struct {
 	// LogBytes and LogSHA256 describe the finished log.
 	LogBytes  int64  `json:"log_bytes,omitempty"`
 	LogSHA256 string `json:"log_sha256,omitempty"`
+	// LogIncomplete says why the agent cannot send what is missing on the server; empty as long as it can.
+	LogIncomplete string `json:"log_incomplete,omitempty"`
 }
 
 // Reported acknowledges a Report. Final says that the job is done on the server: the agent forgets it.

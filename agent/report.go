@@ -1,0 +1,126 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/tutti-ci/tutti/agent/wire"
+	"github.com/tutti-ci/tutti/dsl/plan"
+	"github.com/tutti-ci/tutti/executor"
+)
+
+var _ executor.Reporter = (*job)(nil)
+
+// Started implements executor.Reporter: it makes the activity's place in the spool and begins to ship from there.
+func (j *job) Started(activity string, at time.Time) (executor.Output, error) {
+	log, marks, err := j.w.spool.create(j.claim, activity)
+	if err != nil {
+		return executor.Output{}, err
+	}
+	j.current = current{log: log, marks: marks, started: at, stream: j.stream(activity)}
+	st := j.current.stream
+	j.w.ship.add(st)
+	err = j.change(activity, func(a *wire.ActivityReport) {
+		began := plan.Duration(max(0, at.Sub(j.startedAt)))
+		a.State, a.Began = plan.Running, &began
+	})
+	return executor.Output{Log: log, Marks: marks, Wrote: func(logEnd, marksEnd int64) { j.w.ship.wrote(st, logEnd, marksEnd) }}, err
+}
+
+// Finished implements executor.Reporter.
+func (j *job) Finished(activity string, outcome executor.Outcome) error {
+	length, hash, err := j.closeLog(activity, outcome.Exit)
+	if err != nil {
+		return err
+	}
+	cur := j.current
+	j.current = current{}
+	return j.change(activity, func(a *wire.ActivityReport) {
+		a.State, a.Result, a.Cause = plan.Done, outcome.Result, outcome.Cause
+		a.LogBytes, a.LogSHA256 = length, hash
+		if e := outcome.Exit; e != nil {
+			code := e.Code
+			a.ExitCode, a.Signal = &code, e.Signal
+		}
+		if cur.stream != nil {
+			took := plan.Duration(took(cur.started, outcome.Exit))
+			a.Took = &took
+		}
+	})
+}
+
+func took(started time.Time, exit *executor.Exit) time.Duration {
+	if exit != nil && !exit.Started.IsZero() && !exit.Finished.IsZero() {
+		return exit.Finished.Sub(exit.Started)
+	}
+	return time.Since(started)
+}
+
+// closeLog ends the log of an activity that was started, and answers its length and hash. Where the engine does not know
+// them, because it lost its process, they are what is in the spool.
+func (j *job) closeLog(activity string, exit *executor.Exit) (length int64, hash string, err error) {
+	cur := j.current
+	if cur.stream == nil {
+		return 0, "", nil
+	}
+	info, err := cur.marks.Stat()
+	closing := errors.Join(err, cur.log.Close(), cur.marks.Close())
+	if closing != nil {
+		return 0, "", fmt.Errorf("closing the log of %s: %w", activity, closing)
+	}
+	if exit != nil && exit.LogSHA256 != "" {
+		length, hash = exit.LogBytes, exit.LogSHA256
+	} else if length, hash, _, err = j.w.spool.measure(j.claim, activity); err != nil {
+		return 0, "", err
+	}
+	j.w.ship.complete(cur.stream, length, info.Size())
+	return length, hash, nil
+}
+
+// current is the activity that runs.
+type current struct {
+	log, marks *os.File
+	started    time.Time
+	stream     *stream
+}
+
+func (j *job) stream(activity string) *stream {
+	return &stream{
+		claim: j.claim, activity: activity,
+		logPath: j.w.spool.logPath(j.claim, activity), marksPath: j.w.spool.marksPath(j.claim, activity),
+	}
+}
+
+// change changes the report on one activity.
+func (j *job) change(activity string, how func(*wire.ActivityReport)) error {
+	return j.revise(func(r *wire.Report) error {
+		i := slices.IndexFunc(r.Activities, func(a wire.ActivityReport) bool { return a.Name == activity })
+		if i < 0 {
+			return fmt.Errorf("there is no activity %q in job %q", activity, r.Job)
+		}
+		how(&r.Activities[i])
+		return nil
+	})
+}
+
+// revise makes a new revision of the report, journals it, and has it sent.
+func (j *job) revise(how func(*wire.Report) error) error {
+	j.mu.Lock()
+	next := j.report
+	next.Activities = slices.Clone(next.Activities) // a report that is being sent stays as it is
+	next.Revision++
+	if err := how(&next); err != nil {
+		j.mu.Unlock()
+		return err
+	}
+	j.report = next
+	j.mu.Unlock()
+	if err := j.w.journal.report(next); err != nil {
+		return err
+	}
+	j.w.poke()
+	return nil
+}

@@ -1,0 +1,75 @@
+package agent
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tutti-ci/tutti/agent/wire"
+)
+
+func TestWorkspaces(t *testing.T) {
+	var fetches, failures atomic.Int64
+	failures.Store(1)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("agent") != "me" || r.URL.Query().Get("epoch") != "1" || wire.Token(r) != "secret" {
+			t.Errorf("the request is %s with %v", r.URL, r.Header)
+		}
+		n := fetches.Add(1)
+		fmt.Fprint(w, "half of it")
+		if failures.Add(-1) >= 0 {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprintf(w, " and the other half %d", n)
+	}))
+	defer web.Close()
+	dir := filepath.Join(t.TempDir(), "workspaces")
+	s, err := openWorkspaces(dir, wire.Dialer{URL: web.URL, Token: "secret"}, "me")
+	must(t, err)
+
+	if _, err := s.open(t.Context(), offer(1)); err == nil {
+		t.Error("a workspace that broke off was taken")
+	}
+	var done sync.WaitGroup
+	for range 8 {
+		done.Go(func() {
+			file, err := s.open(t.Context(), offer(1))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer file.Close()
+			if got, err := io.ReadAll(file); err != nil || string(got) != "half of it and the other half 2" {
+				t.Errorf("the workspace is %q (%v)", got, err)
+			}
+		})
+	}
+	done.Wait()
+	if n := fetches.Load(); n != 2 {
+		t.Errorf("there were %d requests, want 2", n)
+	}
+
+	for i := range maxWorkspaces + 5 {
+		o := offer(1)
+		o.Commit = fmt.Sprintf("c%d", i)
+		file, err := s.open(t.Context(), o)
+		must(t, err)
+		must(t, file.Close())
+	}
+	found, err := os.ReadDir(dir)
+	must(t, err)
+	if len(found) != maxWorkspaces {
+		t.Errorf("the cache holds %d workspaces", len(found))
+	}
+	bad := offer(1)
+	bad.Commit = "../../etc/passwd"
+	if _, err := s.open(t.Context(), bad); err == nil {
+		t.Error("a commit that is a path was taken")
+	}
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+)
+
+// ErrStale says that a message about a job is about an epoch that is over, or about a job that is done: it changed
+// nothing, and the agent should forget the job. It comes wrapped in an Error of kind Conflict.
+var ErrStale = errors.New("this try at the job is over")
+
+// A Claim names one try at one job, by one agent. Its epoch fences it: what is said under another one changes nothing.
+type Claim struct {
+	Run   RunID  `json:"run"`
+	Job   string `json:"job"`
+	Epoch int64  `json:"epoch"`
+}
+
+// Ref answers the job that is claimed.
+func (c Claim) Ref() JobRef { return JobRef{Run: c.Run, Job: c.Job} }
+
+// A QueuedJob is a job that waits for an agent, with what the choice of the agent needs.
+type QueuedJob struct {
+	Run      RunID
+	Job      string
+	Project  string
+	Commit   string
+	Labels   []string // that the agent must carry
+	QueuedAt time.Time
+}
+
+// Ref answers which job it is.
+func (j QueuedJob) Ref() JobRef { return JobRef{Run: j.Run, Job: j.Job} }
+
+// A HeldJob is a job that was offered to an agent, or that runs there.
+type HeldJob struct {
+	Claim
+	Agent     AgentID
+	Project   string
+	Commit    string
+	Running   bool      // the agent accepted it; false while it is only offered
+	OfferedAt time.Time // by the server's clock
+	// Cancel says that the job has to end, and Reason why.
+	Cancel bool
+	Reason string
+}
+
+// A JobReport is the whole state of a job on its agent, as the agent knows it. The store takes from it what is news.
+type JobReport struct {
+	Claim
+	// Revision counts the reports of one claim up; one that is not newer than the last changes nothing.
+	Revision   int64
+	Activities []ActivityReport // in the order of the plan
+	// Result ends the job; empty while it runs.
+	Result plan.Result
+	Cause  string
+}
+
+// An ActivityReport is the state of one activity on the agent.
+type ActivityReport struct {
+	Name     string
+	State    plan.State
+	Result   plan.Result
+	Cause    string
+	ExitCode *int
+	Signal   string
+	// Began is the time from the job's start to the activity's, Took how long it ran, both by the agent's monotonic clock;
+	// nil where it is not known yet. The store makes times of them with the server's clock.
+	Began, Took *time.Duration
+	LogBytes    int64 // of the finished log
+	LogSHA256   string
+	// LogIncomplete says what is missing of the log on the server; empty if nothing is.
+	LogIncomplete string
+}
+
+// An AgentStatus is what an agent can do now.
+type AgentStatus struct {
+	Labels   []string
+	Capacity int
+	Problem  string
+}
