@@ -1,0 +1,155 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/tutti-ci/tutti/executor/shim"
+)
+
+const helloLimit = time.Minute // from the start of a container to its shim's first word
+
+// A box is one container with its shim, ready for an activity, or used by one.
+type box struct {
+	name     string
+	activity string // for which it was made
+	image    string
+	img      *image
+	anchor   bool   // it is the room's first one
+	dir      string // with the socket; mounted into this container only
+	listener *net.UnixListener
+
+	conn    *shim.Conn
+	hello   shim.Hello
+	in      chan shim.Message // closed when the shim is gone
+	closed  chan struct{}     // closed by shut
+	shutOne sync.Once
+
+	fresh  layer  // its changes before its first activity; nil if they cannot be seen
+	traces string // what the last activity left behind, by the shim's words
+}
+
+// listen makes the folder and the socket that the shim will dial.
+func (c *box) listen() error {
+	// In a folder that only the agent may enter; the shim is root of the container, perhaps not of the machine.
+	if err := os.Mkdir(c.dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("making the shim's folder: %w", err)
+	}
+	path, done, err := shortPath(c.dir, shim.SocketName)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_ = os.Remove(path) // of an agent that died; if it stays, listening says so
+	if c.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"}); err != nil {
+		return fmt.Errorf("listening for the shim: %w", err)
+	}
+	c.listener.SetUnlinkOnClose(false) // the folder goes as a whole
+	if err := os.Chmod(path, 0o666); err != nil {
+		return errors.Join(fmt.Errorf("listening for the shim: %w", err), c.listener.Close())
+	}
+	return nil
+}
+
+// shortPath answers a path of a file in dir that fits into the address of a socket (108 bytes), until done is called.
+func shortPath(dir, name string) (path string, done func(), err error) {
+	path = filepath.Join(dir, name)
+	if len(path) < 100 {
+		return path, func() {}, nil
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return "", nil, fmt.Errorf("opening the shim's folder: %w", err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), name), func() { _ = folder.Close() }, nil
+}
+
+// greet waits for the shim's Hello. It is the only connection that the container ever gets, and it comes before any
+// process of the user: nobody else can pass for the shim.
+func (c *box) greet() error {
+	defer c.listener.Close()
+	if err := c.listener.SetDeadline(time.Now().Add(helloLimit)); err != nil {
+		return err
+	}
+	unix, err := c.listener.AcceptUnix()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("the shim did not answer within %s; is Docker on this machine, with the same file system?", helloLimit)
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the shim: %w", err)
+	}
+	conn := shim.NewConn(unix)
+	m, err := conn.Receive()
+	if err == nil && (m.Hello == nil || m.Hello.Version != shim.Version) {
+		err = errors.New("it is of another version")
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("waiting for the shim: %w", err), conn.Close())
+	}
+	c.conn, c.hello = conn, *m.Hello
+	return nil
+}
+
+// pump receives until the shim is gone.
+func (c *box) pump() {
+	defer close(c.in)
+	for {
+		m, err := c.conn.Receive()
+		if err != nil {
+			return // whoever waits for a message finds out why the container ended
+		}
+		select {
+		case c.in <- m:
+		case <-c.closed:
+			return
+		}
+	}
+}
+
+// shut ends the conversation, or the waiting for it. The box must not change any more.
+func (c *box) shut() {
+	c.shutOne.Do(func() {
+		close(c.closed)
+		if c.conn != nil {
+			_ = c.conn.Close() // the container goes away with all that it had to say
+		}
+	})
+}
+
+// reusable says whether the container may be used again if an activity leaves it as it was.
+func (c *box) reusable() bool { return c.hello.Single == "" && c.fresh != nil }
+
+// clean says why the container must not be used for another activity; nil if it is as it was made.
+func (c *box) clean() error {
+	if c.hello.Single != "" {
+		return errors.New(c.hello.Single)
+	}
+	if c.traces != "" {
+		return errors.New(c.traces)
+	}
+	if c.fresh == nil {
+		return errors.New("the changes of its root file system cannot be seen")
+	}
+	now, err := listLayer(c.hello.Upper)
+	if err != nil {
+		return err
+	}
+	return c.fresh.compare(now)
+}
+
+// remove removes the container and the folder of its socket.
+func (e *Engine) remove(ctx context.Context, c *box) error {
+	c.shut()
+	err := insist(ctx, "container "+c.name, func(ctx context.Context) error {
+		return e.client.ContainerRemove(ctx, c.name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	})
+	return errors.Join(err, os.RemoveAll(c.dir))
+}

@@ -1,0 +1,145 @@
+package docker_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/tutti-ci/tutti/executor"
+	"github.com/tutti-ci/tutti/executor/docker"
+	"github.com/tutti-ci/tutti/executor/docker/dockertest"
+	"github.com/tutti-ci/tutti/executor/enginetest"
+)
+
+func TestCheckErr(t *testing.T) {
+	for name, c := range map[string]struct{ host, want string }{
+		"ErrNobodyAnswers": {"unix:///tmp/no-such-docker.sock", "Docker does not answer at unix:///tmp/no-such-docker.sock: "},
+		"ErrNotLocal":      {"tcp://192.0.2.1:2375", "needs a Docker engine on the same machine, and DOCKER_HOST is tcp://192.0.2.1:2375"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine, err := docker.New(docker.Config{Host: c.host, DataDir: t.TempDir(), AgentID: "none"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer engine.Close()
+			if err := engine.Check(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Check answers %v", err)
+			}
+			checkCannotRun(t, engine)
+		})
+	}
+}
+
+func checkCannotRun(t *testing.T, engine *docker.Engine) {
+	t.Helper()
+	spec := enginetest.Script("any", "true")
+	room, err := engine.Open(t.Context(), spec)
+	if err != nil {
+		return
+	}
+	if _, err := room.Run(t.Context(), spec.Job.Activities[0], enginetest.NewSpool(t).Output()); err == nil {
+		t.Error("an activity ran")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := room.Close(ctx); err != nil {
+		t.Errorf("closing a room in which nothing was made: %v", err)
+	}
+}
+
+// A log that cannot be written is never taken for a short one.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	spec := sequence(dockertest.Busybox(t), "echo lost; sleep 60")
+	room := enginetest.Open(t, newEngine(t, docker.Config{}), spec)
+	out := enginetest.NewSpool(t).Output()
+	out.Log = full
+	exit, err := room.Run(t.Context(), spec.Job.Activities[0], out)
+	if err == nil || !strings.Contains(err.Error(), "no space left on device") || exit.LogBytes != 0 {
+		t.Errorf("exit %+v, error %v", exit, err)
+	}
+}
+
+// A container that somebody kills is the infrastructure's trouble, not the script's.
+func TestKilledContainer(t *testing.T) {
+	spec := sequence(dockertest.Busybox(t), "echo ready; sleep 60")
+	room, spool := enginetest.Open(t, newEngine(t, docker.Config{}), spec), enginetest.NewSpool(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := room.Run(t.Context(), spec.Job.Activities[0], spool.Output())
+		done <- err
+	}()
+	spool.AwaitBytes(1)
+	id := awaitContainer(t, docker.LabelAgent+"="+t.Name())
+	if err := dockertest.Require(t).ContainerKill(t.Context(), id, "KILL"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "a0") {
+		t.Errorf("Run answers %v", err)
+	}
+}
+
+// awaitContainer answers the running container with these labels. Docker may know of it later than its shim spoke.
+func awaitContainer(t *testing.T, labels ...string) (id string) {
+	t.Helper()
+	api, wanted := dockertest.Require(t), filters.NewArgs()
+	for _, l := range labels {
+		wanted.Add("label", l)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		found, err := api.ContainerList(t.Context(), container.ListOptions{Filters: wanted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == 1 {
+			return found[0].ID
+		}
+	}
+	t.Fatalf("no container has the labels %q", labels)
+	return ""
+}
+
+// Rooms of an agent that died are swept by the next one.
+func TestSweep(t *testing.T) {
+	engine := newEngine(t, docker.Config{})
+	spec := sequence(dockertest.Busybox(t), "true")
+	room, err := engine.Open(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := room.Run(t.Context(), spec.Job.Activities[0], enginetest.NewSpool(t).Output()); err != nil {
+		t.Fatal(err)
+	}
+	label := docker.LabelAgent + "=" + t.Name()
+	if left := dockertest.Leftovers(t, label); len(left) < 3 {
+		t.Fatalf("there is only %v to sweep", left)
+	}
+	if err := engine.Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if left := dockertest.Leftovers(t, label); len(left) > 0 {
+		t.Errorf("left on Docker: %v", left)
+	}
+	if err := room.Close(context.Background()); err != nil {
+		t.Errorf("closing a room that was swept: %v", err)
+	}
+}
+
+func TestTimeoutIsNamed(t *testing.T) {
+	spec := sequence(dockertest.Busybox(t), "sleep 60", "true")
+	spec.Job.Activities[0].Timeout = 200e6
+	room := enginetest.Open(t, newEngine(t, docker.Config{}), spec)
+	outcome, err := executor.Run(t.Context(), spec.Job, room, &reporter{t: t})
+	if err != nil || outcome.Cause != "a0: timeout of 200ms exceeded" {
+		t.Errorf("outcome %+v, %v", outcome, err)
+	}
+}

@@ -1,0 +1,110 @@
+package shim
+
+import (
+	"os"
+	"time"
+)
+
+// Version is the version of the conversation. The agent mounts the shim of its own release, so the two differ only when
+// an agent takes over containers of another release.
+const Version = 1
+
+// The places inside a container.
+const (
+	BinaryPath = "/tutti/shim" // the program itself, read-only
+	SocketDir  = "/tutti/run"  // the folder of the agent's socket, read-only
+	SocketName = "agent.sock"  // in SocketDir
+	ScriptDir  = "/tutti/tmp"  // where scripts are written; a tmpfs of the container
+	Workspace  = "/workspace"  // the job's files; every activity starts here
+	SocketPath = SocketDir + "/" + SocketName
+)
+
+// A Message is one of its fields.
+type Message struct {
+	Hello    *Hello    `json:"hello,omitempty"`
+	Unpack   *Unpack   `json:"unpack,omitempty"`
+	Unpacked *Unpacked `json:"unpacked,omitempty"`
+	Go       *Go       `json:"go,omitempty"`
+	Started  *Started  `json:"started,omitempty"`
+	Wrote    *Wrote    `json:"wrote,omitempty"`
+	Signal   *Signal   `json:"signal,omitempty"`
+	Exit     *Exit     `json:"exit,omitempty"`
+	// Files travel beside the message: the tar stream of Unpack; log and marks of Go. Their receiver closes them.
+	Files []*os.File `json:"-"`
+}
+
+// Hello is the shim's first message on a connection.
+type Hello struct {
+	Version int `json:"version"`
+	// Token is that of the last Go; empty before the first.
+	Token string `json:"token,omitempty"`
+	// Wrote and Exit are how far the process of the last Go came.
+	Wrote *Wrote `json:"wrote,omitempty"`
+	Exit  *Exit  `json:"exit,omitempty"`
+	// Upper is the host's folder that takes every change of the container's root file system, where it is an overlay.
+	Upper string `json:"upper,omitempty"`
+	// Single says why the container must not be used for a second activity, if so: "it mounts /data".
+	Single string `json:"single,omitempty"`
+}
+
+// Unpack asks the shim to unpack the tar stream in Files into a folder.
+type Unpack struct {
+	Dir  string `json:"dir"`
+	User string `json:"user,omitempty"` // whose the files become, in the form of Go.User
+}
+
+// Unpacked answers Unpack.
+type Unpacked struct {
+	Err string `json:"err,omitempty"`
+}
+
+// Go starts the process of an activity. Exactly one of Script and Command is set.
+type Go struct {
+	Activity string   `json:"activity"`
+	Script   string   `json:"script,omitempty"`
+	Shell    string   `json:"shell,omitempty"` // sh, bash or none
+	Command  []string `json:"command,omitempty"`
+	// Env is the whole environment, "NAME=value"; the shim adds HOME, PATH and HOSTNAME if they are missing.
+	Env []string `json:"env,omitempty"`
+	// User is the user of the image: "", "name", "uid", "name:group", "uid:gid".
+	User  string `json:"user,omitempty"`
+	Dir   string `json:"dir"`
+	Token string `json:"token"`
+}
+
+// Started says that the process runs.
+type Started struct{}
+
+// Wrote says how much of the log and of its marks is written.
+type Wrote struct {
+	Log   int64 `json:"log"`
+	Marks int64 `json:"marks"`
+}
+
+// Signal is passed on to the process: TERM to its group, KILL to all processes of the container.
+type Signal struct {
+	Name string `json:"name"`
+}
+
+// The names in Signal.
+const (
+	Term = "TERM"
+	Kill = "KILL"
+)
+
+// Exit says what became of the process. No process of the container is left then, and every byte is in the log.
+type Exit struct {
+	Code   int    `json:"code"`             // 128+n after signal n
+	Signal string `json:"signal,omitempty"` // "SIGKILL" and the like
+	OOM    bool   `json:"oom,omitempty"`    // the kernel killed a process for want of memory
+	// Reason says why no process could be started: "the image has no bash".
+	Reason string `json:"reason,omitempty"`
+	// Err says what the process cannot be blamed for; the log is then incomplete.
+	Err    string        `json:"err,omitempty"`
+	Took   time.Duration `json:"took"`
+	Log    int64         `json:"log"`
+	Marks  int64         `json:"marks"`
+	SHA256 string        `json:"sha256"`
+	// Traces says what the process left behind outside of the root file system, if anything: "/dev/shm changed".
+	Traces string `json:"traces,omitempty"`
+}

@@ -1,0 +1,187 @@
+//go:build linux
+
+package pid1
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/tutti-ci/tutti/executor/shim"
+	"github.com/tutti-ci/tutti/executor/shim/untar"
+)
+
+// Shim is PID 1 of a container.
+type Shim struct {
+	Socket  string // where the agent listens
+	Scripts string // the folder for scripts
+
+	ground *ground
+
+	mu      sync.Mutex // guards what follows
+	conn    *shim.Conn // nil while there is no agent
+	token   string
+	process *process // the last one; nil before the first Go
+}
+
+// Serve holds the conversation with the agent, again and again, until the container is removed. It only answers if it
+// could not begin.
+func (s *Shim) Serve() error {
+	if os.Getpid() != 1 {
+		// It ends every process that it can see; outside of a container that would be all of the host's.
+		return errors.New("this program is PID 1 of a container that tutti made, and nothing else")
+	}
+	if err := harden(); err != nil {
+		return err
+	}
+	var err error
+	if s.ground, err = survey(s.Scripts); err != nil {
+		return fmt.Errorf("looking around: %w", err)
+	}
+	for wait := time.Duration(0); ; {
+		time.Sleep(wait)
+		unix, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: s.Socket, Net: "unix"})
+		if err != nil {
+			wait = min(max(2*wait, 20*time.Millisecond), time.Second)
+			continue
+		}
+		wait = 20 * time.Millisecond
+		s.converse(shim.NewConn(unix))
+	}
+}
+
+// harden keeps the processes of the container away from this one: they may not trace it, read its memory or see its
+// descriptors, and the signals that they send it do nothing.
+func harden() error {
+	const prSetDumpable = 4
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0); errno != 0 {
+		return fmt.Errorf("forbidding to be traced: %w", errno)
+	}
+	// They are caught rather than ignored, because an ignored signal stays ignored in the processes that we start. SIGURG and
+	// SIGCHLD are not caught: the former is the Go runtime's own, the latter does nothing by default.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE, syscall.SIGALRM, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE,
+		syscall.SIGILL, syscall.SIGTRAP, syscall.SIGABRT, syscall.SIGSYS, syscall.SIGXCPU, syscall.SIGXFSZ, syscall.SIGPROF,
+		syscall.SIGVTALRM, syscall.SIGSTKFLT, syscall.SIGPWR, syscall.SIGIO, syscall.SIGWINCH)
+	return nil
+}
+
+// converse says Hello and obeys until the connection ends.
+func (s *Shim) converse(conn *shim.Conn) {
+	defer conn.Close()
+	defer s.hangUp()
+	if err := s.greet(conn); err != nil {
+		return
+	}
+	for {
+		m, err := conn.Receive()
+		if err != nil {
+			return
+		}
+		s.obey(m)
+		for _, f := range m.Files {
+			_ = f.Close() // the process has its own copies
+		}
+	}
+}
+
+// greet says what is so now and takes conn into use: whatever changes later is sent on it.
+func (s *Shim) greet(conn *shim.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock() // nothing else may be sent before Hello
+	h := &shim.Hello{Version: shim.Version, Token: s.token, Upper: s.ground.upper, Single: s.ground.single}
+	if s.process != nil {
+		h.Wrote = s.process.wrote()
+		h.Exit = s.process.exit
+	}
+	s.conn = conn
+	return conn.Send(shim.Message{Hello: h})
+}
+
+func (s *Shim) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn = nil
+}
+
+func (s *Shim) obey(m shim.Message) {
+	switch {
+	case m.Unpack != nil:
+		s.send(shim.Message{Unpacked: unpack(m)})
+	case m.Go != nil:
+		s.start(*m.Go, m.Files)
+	case m.Signal != nil:
+		s.signal(m.Signal.Name)
+	}
+}
+
+// send tells the agent, if there is one. A message that is lost with the connection is said again by the next Hello.
+func (s *Shim) send(m shim.Message) {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn == nil {
+		return
+	}
+	if err := conn.Send(m); err != nil {
+		_ = conn.Close() // converse sees that, and dials again
+	}
+}
+
+func unpack(m shim.Message) *shim.Unpacked {
+	if err := unpackInto(*m.Unpack, m.Files); err != nil {
+		return &shim.Unpacked{Err: err.Error()}
+	}
+	return &shim.Unpacked{}
+}
+
+func unpackInto(order shim.Unpack, files []*os.File) error {
+	who, err := findUser(order.User)
+	if err != nil {
+		return err
+	}
+	// Activities of several users share the workspace.
+	if err := os.Chmod(order.Dir, 0o777); err != nil {
+		return fmt.Errorf("opening the workspace to all users: %w", err)
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	return untar.Unpack(order.Dir, files[0], untar.Owner{UID: who.uid, GID: who.gid})
+}
+
+// start starts a process, and a goroutine that sees it through to its Exit. There is never more than one: the agent sends
+// the next Go after the Exit of the one before.
+func (s *Shim) start(order shim.Go, files []*os.File) {
+	p := &process{order: order, ground: s.ground, tell: s.send}
+	err := p.start(files)
+	s.mu.Lock()
+	s.token, s.process = order.Token, p
+	s.mu.Unlock()
+	if err != nil {
+		s.finish(p, p.failed(err))
+		return
+	}
+	s.send(shim.Message{Started: &shim.Started{}})
+	go func() { s.finish(p, p.see()) }() // PID 1 itself is its owner: it never ends before
+}
+
+func (s *Shim) finish(p *process, exit *shim.Exit) {
+	s.mu.Lock()
+	p.exit = exit
+	s.mu.Unlock()
+	s.send(shim.Message{Exit: exit})
+}
+
+func (s *Shim) signal(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil && s.process.exit == nil {
+		s.process.signal(name)
+	}
+}
