@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -43,6 +44,17 @@ func newEngine(t testing.TB, config docker.Config) *docker.Engine {
 		t.Fatal(err)
 	}
 	return engine
+}
+
+// An agent may be stopped in the middle of its first sweep, with a network being made ahead.
+func TestCloseRemovesWhatASweepCouldNot(t *testing.T) {
+	engine := newEngine(t, docker.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := engine.Sweep(ctx); err == nil {
+		t.Error("a sweep without time says that it removed everything")
+	}
+	// newEngine looks at what is left after Close.
 }
 
 type testWriter struct{ t testing.TB }

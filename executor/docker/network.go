@@ -91,14 +91,16 @@ func (n *networks) close(ctx context.Context) error {
 	return errors.Join(n.cool(ctx), waitFor(ctx, &n.making))
 }
 
-// cool removes the network that was made ahead.
+// cool removes the network that was made ahead. One that it cannot remove now is still there for the next call.
 func (n *networks) cool(ctx context.Context) error {
 	n.mu.Lock()
-	ahead := n.ahead
-	n.ahead = nil
-	n.mu.Unlock()
-	if ahead == nil {
+	defer n.mu.Unlock()
+	if n.ahead == nil {
 		return nil
 	}
-	return n.remove(ctx, ahead)
+	if err := n.remove(ctx, n.ahead); err != nil {
+		return err
+	}
+	n.ahead = nil
+	return nil
 }
