@@ -1,0 +1,12 @@
+package server
+
+import "errors"
+
+// A File is a file of a commit.
+type File struct {
+	Name string // relative to the root of the repository, as in ".tutti/ci.hcl"
+	Data []byte
+}
+
+// ErrNoFolder says that a commit has no such folder.
+var ErrNoFolder = errors.New("the commit has no such folder")

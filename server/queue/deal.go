@@ -1,0 +1,84 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/tutti-ci/tutti/server"
+)
+
+// deal gives each queued job, oldest first, to whoever has waited longest of those that can take it.
+func (q *Queue) deal(ctx context.Context) error {
+	jobs, err := q.Store.QueuedJobs(ctx)
+	if err != nil {
+		return err
+	}
+	hopeless := make(map[string]bool) // labels that no waiter carries: thousands of jobs may ask for the same
+	for _, job := range jobs {
+		labels := strings.Join(job.Labels, "\n")
+		if hopeless[labels] {
+			continue
+		}
+		w, agent := q.pick(job.Labels)
+		if w == nil {
+			hopeless[labels] = true
+			continue
+		}
+		if err := q.offer(ctx, job, w, agent); err != nil {
+			return err
+		}
+		if q.nobodyWaits() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// offer claims a job for a waiter that was picked.
+func (q *Queue) offer(ctx context.Context, job server.QueuedJob, w *waiter, agent server.AgentID) error {
+	epoch, err := q.Store.Offer(ctx, job.Run, job.Job, agent)
+	if err != nil {
+		q.putBack(w)
+		if server.KindOf(err) == server.Conflict {
+			return nil // somebody else has it, or it was canceled
+		}
+		return err
+	}
+	w.got <- offer{job: job, epoch: epoch}
+	return nil
+}
+
+// pick takes the first waiter off the list that can work and carries the labels; nil if there is none.
+func (q *Queue) pick(labels []string) (*waiter, server.AgentID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, w := range q.waiters {
+		if a := w.agent(); canWork(a) && a.Serves(labels) {
+			q.waiters = slices.Delete(q.waiters, i, i+1)
+			return w, a.ID
+		}
+	}
+	return nil, ""
+}
+
+// putBack undoes pick: the waiter is the first again. The bell rings, because another dealing may have missed it meanwhile.
+func (q *Queue) putBack(w *waiter) {
+	defer q.Wake()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.left {
+		w.got <- offer{}
+		return
+	}
+	q.waiters = slices.Insert(q.waiters, 0, w)
+}
+
+func (q *Queue) nobodyWaits() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiters) == 0
+}
+
+// canWork says whether an agent takes jobs at all, however busy it is.
+func canWork(a server.Agent) bool { return a.Problem == "" && a.Capacity > 0 }

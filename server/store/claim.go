@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+	"github.com/tutti-ci/tutti/server"
+)
+
+// QueuedJobs answers the jobs that an agent could take now, oldest first.
+func (db *DB) QueuedJobs(ctx context.Context) ([]server.QueuedJob, error) {
+	jobs, err := collect(ctx, db.reader, scanQueued, `SELECT j.run, j.name, r.project, r.commit_hash, j.labels, j.queued_at
+		FROM jobs j JOIN runs r ON r.id = j.run WHERE j.phase = 'queued' ORDER BY j.queued_at, j.run, j.position`)
+	if err != nil {
+		return nil, fmt.Errorf("reading queued jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+func scanQueued(row scanner) (server.QueuedJob, error) {
+	var j server.QueuedJob
+	var labels string
+	var at int64
+	if err := row.Scan(&j.Run, &j.Job, &j.Project, &j.Commit, &labels, &at); err != nil {
+		return j, err
+	}
+	j.QueuedAt = timeOf(at)
+	return j, fromJSON(labels, &j.Labels)
+}
+
+// Offer gives a queued job to an agent under a new epoch, which is spent whatever becomes of the offer. It answers a Conflict
+// if somebody else was faster.
+func (db *DB) Offer(ctx context.Context, run server.RunID, job string, agent server.AgentID) (epoch int64, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		var name string
+		err := t.sql.QueryRowContext(ctx, `UPDATE jobs SET phase = 'offered', epoch = epoch + 1, revision = 0, agent = ?, offered_at = ?
+			WHERE run = ? AND name = ? AND phase = 'queued'
+			RETURNING epoch, (SELECT name FROM agents WHERE id = jobs.agent)`, agent, t.now, run, job).Scan(&epoch, &name)
+		if errors.Is(err, sql.ErrNoRows) {
+			return server.Errorf(server.Conflict, "job %q of run %d is not queued any more", job, run)
+		}
+		if err != nil {
+			return fmt.Errorf("offering job: %w", err)
+		}
+		t.changed(server.Change{Run: run, Job: job, State: plan.Queued, WaitsFor: acceptText(name)})
+		return nil
+	})
+	return epoch, err
+}
+
+// Accept starts an offered job: from now on it may run on its agent, and nowhere else. To accept it again changes nothing.
+func (db *DB) Accept(ctx context.Context, c server.Claim) error {
+	return db.write(ctx, func(t *tx) error {
+		n, err := t.exec(ctx, `UPDATE jobs SET phase = 'running', started_at = ?
+			WHERE run = ? AND name = ? AND epoch = ? AND phase = 'offered'`, t.now, c.Run, c.Job, c.Epoch)
+		if err != nil {
+			return fmt.Errorf("starting job: %w", err)
+		}
+		if n == 0 {
+			return t.unless(ctx, c, running)
+		}
+		t.jobChanged(c.Ref(), plan.Running, "", "")
+		return t.startRun(ctx, c.Run)
+	})
+}
+
+// startRun notes that the first job of a run started.
+func (t *tx) startRun(ctx context.Context, run server.RunID) error {
+	n, err := t.exec(ctx, `UPDATE runs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'`, t.now, run)
+	if err != nil {
+		return fmt.Errorf("starting run: %w", err)
+	}
+	if n > 0 {
+		t.changed(server.Change{Run: run, State: plan.Running})
+	}
+	return nil
+}
+
+// Return puts a job that was offered and not accepted back into the queue, at its old place. To return it again changes
+// nothing.
+func (db *DB) Return(ctx context.Context, c server.Claim, reason string) error {
+	return db.write(ctx, func(t *tx) error {
+		n, err := t.exec(ctx, `UPDATE jobs SET phase = 'queued', agent = NULL, offered_at = NULL
+			WHERE run = ? AND name = ? AND epoch = ? AND phase = 'offered'`, c.Run, c.Job, c.Epoch)
+		if err != nil {
+			return fmt.Errorf("returning job: %w", err)
+		}
+		if n == 0 {
+			return t.unless(ctx, c, queued)
+		}
+		t.jobChanged(c.Ref(), plan.Queued, "", reason)
+		return nil
+	})
+}
+
+// HeldJobs answers the jobs that were offered to an agent or run there, by age.
+func (db *DB) HeldJobs(ctx context.Context, agent server.AgentID) ([]server.HeldJob, error) {
+	return db.heldJobs(ctx, ` AND j.agent = ?`, agent)
+}
+
+// AllHeldJobs answers the same of all agents, also of those that are not connected.
+func (db *DB) AllHeldJobs(ctx context.Context) ([]server.HeldJob, error) {
+	return db.heldJobs(ctx, ``)
+}
+
+func (db *DB) heldJobs(ctx context.Context, and string, args ...any) ([]server.HeldJob, error) {
+	jobs, err := collect(ctx, db.reader, scanHeld, `SELECT j.run, j.name, j.epoch, j.agent, r.project, r.commit_hash, j.phase, j.offered_at,
+			j.cancel, r.cancel_reason
+		FROM jobs j JOIN runs r ON r.id = j.run WHERE j.phase IN ('offered', 'running')`+and+` ORDER BY j.offered_at, j.run, j.position`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading held jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+func scanHeld(row scanner) (server.HeldJob, error) {
+	var h server.HeldJob
+	var p phase
+	var at int64
+	var reason string
+	err := row.Scan(&h.Run, &h.Job, &h.Epoch, &h.Agent, &h.Project, &h.Commit, &p, &at, &h.Cancel, &reason)
+	h.Running, h.OfferedAt = p == running, timeOf(at)
+	if h.Cancel {
+		h.Reason = reason
+	}
+	return h, err
+}
+
+// unless answers that the claim is stale, unless it is in the phase that it was to be brought to: messages may be repeated.
+func (t *tx) unless(ctx context.Context, c server.Claim, wanted phase) error {
+	var p phase
+	err := t.sql.QueryRowContext(ctx, `SELECT phase FROM jobs WHERE run = ? AND name = ? AND epoch = ?`, c.Run, c.Job, c.Epoch).Scan(&p)
+	switch {
+	case err == nil && p == wanted:
+		return nil
+	case err == nil || errors.Is(err, sql.ErrNoRows):
+		return stale(c)
+	}
+	return fmt.Errorf("reading job: %w", err)
+}
+
+// stale is the answer to whoever speaks under an epoch that is over.
+func stale(c server.Claim) error {
+	return &server.Error{
+		Kind:    server.Conflict,
+		Message: fmt.Sprintf("epoch %d of job %q of run %d is over", c.Epoch, c.Job, c.Run),
+		Err:     server.ErrStale,
+	}
+}

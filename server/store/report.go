@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+	"github.com/tutti-ci/tutti/server"
+)
+
+// Report stores what an agent says of a job that runs there. A report that is no newer than the last changes nothing, so
+// it may be sent as often as it takes. With a result the job is done, and what waited for it is queued or skipped in the
+// same transaction.
+//
+// It answers a Conflict that is server.ErrStale if the epoch is over or the job is done otherwise, and Invalid if the
+// report makes no sense for this job.
+func (db *DB) Report(ctx context.Context, agent server.AgentID, r server.JobReport) error {
+	if err := checkReport(r); err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error {
+		started, news, err := t.receive(ctx, agent, r)
+		if err != nil || !news {
+			return err
+		}
+		if err := t.reportActivities(ctx, r, started); err != nil {
+			return err
+		}
+		if r.Result == "" {
+			return nil
+		}
+		return t.finishJob(ctx, r)
+	})
+}
+
+// receive guards a report: it answers whether there is news in it, and when the job started.
+func (t *tx) receive(ctx context.Context, agent server.AgentID, r server.JobReport) (started int64, news bool, err error) {
+	err = t.sql.QueryRowContext(ctx, `UPDATE jobs SET revision = ?
+		WHERE run = ? AND name = ? AND epoch = ? AND agent = ? AND phase = 'running' AND revision < ? RETURNING started_at`,
+		r.Revision, r.Run, r.Job, r.Epoch, agent, r.Revision).Scan(&started)
+	if err == nil {
+		return started, true, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return 0, false, fmt.Errorf("storing report: %w", err)
+	}
+	return 0, false, t.checkRepeated(ctx, agent, r)
+}
+
+// checkRepeated says whether a report without news is a harmless repetition.
+func (t *tx) checkRepeated(ctx context.Context, agent server.AgentID, r server.JobReport) error {
+	var p phase
+	var result plan.Result
+	var revision int64
+	err := t.sql.QueryRowContext(ctx, `SELECT phase, result, revision FROM jobs WHERE run = ? AND name = ? AND epoch = ? AND agent = ?`,
+		r.Run, r.Job, r.Epoch, agent).Scan(&p, &result, &revision)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return stale(r.Claim)
+	case err != nil:
+		return fmt.Errorf("reading job: %w", err)
+	case p == running:
+		return nil
+	case p == offered && r.Result == "":
+		return nil // it says that it waits for its Start
+	case p == offered:
+		return server.Errorf(server.Conflict, "job %q of run %d was not started, and cannot have ended", r.Job, r.Run)
+	case p == done && r.Revision <= revision && (r.Result == "" || r.Result == result):
+		return nil
+	}
+	return stale(r.Claim)
+}
+
+// finishJob ends a running job as its agent says.
+func (t *tx) finishJob(ctx context.Context, r server.JobReport) error {
+	n, err := t.exec(ctx, `UPDATE jobs SET phase = 'done', result = ?, cause = ?, finished_at = ?
+		WHERE run = ? AND name = ? AND epoch = ? AND phase = 'running'`, r.Result, r.Cause, t.now, r.Run, r.Job, r.Epoch)
+	if err != nil {
+		return fmt.Errorf("finishing job: %w", err)
+	}
+	if n == 0 {
+		return stale(r.Claim)
+	}
+	t.jobChanged(r.Ref(), plan.Done, r.Result, r.Cause)
+	if err := t.endActivities(ctx, r.Ref(), endOf(r.Result, r.Cause)); err != nil {
+		return err
+	}
+	return t.settle(ctx, r.Run, r.Job)
+}
+
+// Lose ends a running job whose agent will not say what became of it.
+func (db *DB) Lose(ctx context.Context, c server.Claim, cause string) error {
+	return db.write(ctx, func(t *tx) error {
+		return t.finishJob(ctx, server.JobReport{Claim: c, Result: plan.Lost, Cause: cause})
+	})
+}
+
+// checkReport answers Invalid for what no agent can mean.
+func checkReport(r server.JobReport) error {
+	if r.Result != "" && !isResult(r.Result) {
+		return server.Errorf(server.Invalid, "report of job %q: there is no result %q", r.Job, r.Result)
+	}
+	for _, a := range r.Activities {
+		switch {
+		case rank(a.State) == 0:
+			return server.Errorf(server.Invalid, "report of activity %q: there is no state %q", a.Name, a.State)
+		case (a.State == plan.Done) != (a.Result != ""):
+			return server.Errorf(server.Invalid, "report of activity %q: state %q does not go with result %q", a.Name, a.State, a.Result)
+		case a.Result != "" && !isResult(a.Result):
+			return server.Errorf(server.Invalid, "report of activity %q: there is no result %q", a.Name, a.Result)
+		}
+	}
+	return nil
+}
+
+func isResult(r plan.Result) bool {
+	switch r {
+	case plan.Passed, plan.Warned, plan.Failed, plan.Canceled, plan.Skipped, plan.Lost:
+		return true
+	}
+	return false
+}
+
+// rank orders the states of an activity; 0 is none of them.
+func rank(s plan.State) int {
+	switch s {
+	case plan.Waiting:
+		return 1
+	case plan.Running:
+		return 2
+	case plan.Done:
+		return 3
+	}
+	return 0
+}

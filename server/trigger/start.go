@@ -1,0 +1,226 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tutti-ci/tutti/dsl"
+	"github.com/tutti-ci/tutti/dsl/plan"
+	"github.com/tutti-ci/tutti/server"
+)
+
+// A Request is somebody's wish to start a pipeline now.
+type Request struct {
+	Project  string
+	Pipeline string // empty means the only one that answers the event
+	// Kind is the event that the run is for: "manual", or "push" to do what a push would, whatever its filters say. Empty
+	// means what the pipeline has, "push" first.
+	Kind   string
+	Ref    string // branch, tag or hash; empty means the repository's main branch
+	Inputs map[string]string
+	Jobs   []string // only these, and what they need; empty means all
+	Actor  string
+}
+
+// Start starts a pipeline. What is wrong with the wish is an error, Invalid or NotFound; what is wrong with the files of the
+// commit is a run that failed, as it is after a push.
+func (t *Trigger) Start(ctx context.Context, req Request) (server.Run, error) {
+	began := t.Now()
+	o, err := t.asked(ctx, req)
+	if err != nil {
+		return server.Run{}, err
+	}
+	refused := t.read(ctx, o)
+	if errors.Is(refused, server.ErrNoFolder) || refused == nil && len(o.files) == 0 {
+		return server.Run{}, server.Errorf(server.Invalid, "no pipeline here: commit %.12s of project %q has no %s", o.event.Commit, o.project.Name, pipelineFiles)
+	}
+	var run server.Run
+	err = t.numbered(ctx, func(number server.RunID) error {
+		n, err := t.wished(ctx, o, req, refused, number)
+		if err != nil {
+			return err
+		}
+		run, err = t.Store.CreateRun(ctx, n.Run, n.Plan)
+		return err
+	})
+	if err != nil {
+		return server.Run{}, err
+	}
+	t.Log.Info("run started by hand", "project", o.project.Name, "run", run.ID, "actor", req.Actor, "took", t.Now().Sub(began))
+	return run, nil
+}
+
+// asked describes a wish to the compiler.
+func (t *Trigger) asked(ctx context.Context, req Request) (*occasion, error) {
+	p, err := t.Store.Project(ctx, req.Project)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.fetch(ctx, p); err != nil {
+		return nil, err
+	}
+	main, err := t.Forge.DefaultBranch(ctx, p.Name)
+	if err != nil {
+		return nil, err
+	}
+	ref := req.Ref
+	if ref == "" {
+		if main == "" {
+			return nil, server.Errorf(server.Invalid, "the repository of project %q has no main branch yet: push to it, or name a ref", p.Name)
+		}
+		ref = "refs/heads/" + main
+	}
+	event, err := t.Forge.Resolve(ctx, p.Name, ref)
+	if err != nil {
+		return nil, err
+	}
+	if event.Kind = req.Kind; event.Kind == "" {
+		event.Kind = dsl.KindPush
+	}
+	if req.Actor != "" {
+		event.Actor = req.Actor
+	}
+	return &occasion{project: p, event: event, main: main, inputs: req.Inputs}, nil
+}
+
+// wished plans the run that was asked for, which gets that number.
+func (t *Trigger) wished(ctx context.Context, o *occasion, req Request, refused error, number server.RunID) (server.NewRun, error) {
+	if refused != nil {
+		n, ok := o.unreadable(refused)
+		if !ok {
+			return server.NewRun{}, refused
+		}
+		return n, nil
+	}
+	res, err := t.compile(ctx, o, req.Pipeline, number)
+	if err != nil {
+		return server.NewRun{}, err
+	}
+	if len(res.Pipelines) == 0 {
+		return o.without(res), nil
+	}
+	pipeline, kind, err := choose(req, res)
+	if err != nil {
+		return server.NewRun{}, err
+	}
+	if kind != o.event.Kind || !answers(res, pipeline) {
+		o.event.Kind = kind
+		if res, err = t.compile(ctx, o, pipeline, number); err != nil {
+			return server.NewRun{}, err
+		}
+	}
+	return o.granted(res, pipeline, req.Jobs, number)
+}
+
+// granted is the run of the pipeline that was chosen, with the jobs that were.
+func (o *occasion) granted(res dsl.Response, pipeline string, jobs []string, number server.RunID) (server.NewRun, error) {
+	p := planOf(res, pipeline)
+	if p == nil {
+		return server.NewRun{}, server.Errorf(server.Invalid, "pipeline %q cannot be started so: %s", pipeline, words(problemsOf(res, pipeline)))
+	}
+	p, err := only(p, jobs)
+	if err != nil {
+		return server.NewRun{}, err
+	}
+	r := o.run(pipeline)
+	r.ID, r.Problems = number, warnings(res.Problems)
+	return server.NewRun{Run: r, Plan: p}, nil
+}
+
+// choose finds the pipeline that is meant, and the kind of event that it is started for.
+func choose(req Request, res dsl.Response) (pipeline, kind string, err error) {
+	if req.Pipeline != "" {
+		return named(req, res)
+	}
+	kinds := []string{req.Kind}
+	if req.Kind == "" {
+		kinds = []string{dsl.KindPush, dsl.KindManual}
+	}
+	for _, kind := range kinds {
+		var names []string
+		for _, p := range res.Pipelines {
+			if slices.Contains(p.Triggers, kind) {
+				names = append(names, p.Name)
+			}
+		}
+		if len(names) > 1 {
+			names = thoseThatStart(names, res.Matches)
+		}
+		switch len(names) {
+		case 0:
+			continue
+		case 1:
+			return names[0], kind, nil
+		}
+		return "", "", server.Errorf(server.Invalid, "several pipelines can be started: %s; name one of them", strings.Join(names, ", "))
+	}
+	return "", "", server.Errorf(server.Invalid, "no pipeline can be started so: none of %s has on %q", strings.Join(pipelineNames(res), ", "), strings.Join(kinds, `" or on "`))
+}
+
+// thoseThatStart keeps the names of pipelines that the event would have started by itself; all of them if that is none.
+func thoseThatStart(names []string, matches []dsl.Match) []string {
+	var starting []string
+	for _, m := range matches {
+		if m.Starts && slices.Contains(names, m.Pipeline) {
+			starting = append(starting, m.Pipeline)
+		}
+	}
+	if len(starting) == 0 {
+		return names
+	}
+	return starting
+}
+
+// named checks the pipeline that was named.
+func named(req Request, res dsl.Response) (pipeline, kind string, err error) {
+	for _, p := range res.Pipelines {
+		if p.Name != req.Pipeline {
+			continue
+		}
+		switch {
+		case req.Kind == "" && len(p.Triggers) > 0 && !slices.Contains(p.Triggers, dsl.KindPush):
+			return p.Name, p.Triggers[0], nil
+		case req.Kind == "":
+			return p.Name, dsl.KindPush, nil
+		case slices.Contains(p.Triggers, req.Kind):
+			return p.Name, req.Kind, nil
+		}
+		return "", "", server.Errorf(server.Invalid, "pipeline %q cannot be started so: it has no on %q; add on %q {} to it", p.Name, req.Kind, req.Kind)
+	}
+	return "", "", server.Errorf(server.NotFound, "there is no pipeline %q; there is %s", req.Pipeline, strings.Join(pipelineNames(res), ", "))
+}
+
+func pipelineNames(res dsl.Response) []string {
+	var names []string
+	for _, p := range res.Pipelines {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// answers says whether a response is about that pipeline, for better or worse.
+func answers(res dsl.Response, pipeline string) bool {
+	return planOf(res, pipeline) != nil || slices.ContainsFunc(res.Failures, func(f dsl.Failure) bool { return f.Pipeline == pipeline })
+}
+
+// words says problems in a sentence, for somebody who sees no page.
+func words(problems []plan.Problem) string {
+	var all []string
+	for _, p := range problems {
+		if p.Severity != plan.Error {
+			continue
+		}
+		text := strings.TrimSuffix(p.Detail, ".")
+		if text == "" {
+			text = p.Title
+		}
+		if p.File != "" {
+			text += fmt.Sprintf(" (%s:%d)", p.File, p.Start.Line)
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}

@@ -1,0 +1,102 @@
+// Package trigger turns events into stored runs: it notices pushes, takes wishes of people, reads the pipelines at the
+// commit, has them compiled, and stores what has to run, or why nothing does.
+//
+// It never runs anything, and never trusts a commit: files are read by package forge/git with limits, and compiled by a
+// Compiler that can be killed. A push starts its runs exactly once: where the project's refs were when it was last looked at
+// is stored in one transaction with the runs.
+package trigger
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/tutti-ci/tutti/dsl"
+	"github.com/tutti-ci/tutti/dsl/plan"
+	"github.com/tutti-ci/tutti/server"
+)
+
+// Projects is what the trigger needs to know of projects.
+type Projects interface {
+	CreateProject(ctx context.Context, p server.Project) error
+	Project(ctx context.Context, name string) (server.Project, error)
+	Projects(ctx context.Context) ([]server.Project, error)
+	SetProjectProblem(ctx context.Context, name, problem string) error
+}
+
+// Runs is where runs are stored.
+type Runs interface {
+	// Heads answers the refs that were dealt with; nil if the repository was never seen.
+	Heads(ctx context.Context, project string) (map[string]string, error)
+	// KnowHeads stores the refs of a repository that is seen first.
+	KnowHeads(ctx context.Context, project string, heads map[string]string) error
+	// NextRun answers the number of the next run; CreateRun and Advance say server.ErrNotNext if somebody else took it.
+	NextRun(ctx context.Context) (server.RunID, error)
+	CreateRun(ctx context.Context, r server.Run, p *plan.Plan) (server.Run, error)
+	// Advance stores a move with the runs that it starts; a Conflict says that somebody else did.
+	Advance(ctx context.Context, move server.Move, starts []server.NewRun) ([]server.Run, error)
+}
+
+// Store is both.
+type Store interface {
+	Projects
+	Runs
+}
+
+// Mirror brings the refs of a repository here.
+type Mirror interface {
+	Fetch(ctx context.Context, p server.Project) error
+	Heads(ctx context.Context, project string) (map[string]string, error)
+	// DefaultBranch answers the repository's main branch; empty if it has none.
+	DefaultBranch(ctx context.Context, project string) (string, error)
+}
+
+// Commits reads what was brought.
+type Commits interface {
+	// Resolve answers what a ref means: all of an Event but its Kind.
+	Resolve(ctx context.Context, project, ref string) (server.Event, error)
+	// Files reads the files that match; it may answer server.ErrNoFolder, and Invalid for what is no fit file.
+	Files(ctx context.Context, project, commit, pattern string) ([]server.File, error)
+	// ChangedFiles answers the paths that differ; nil if that is not known.
+	ChangedFiles(ctx context.Context, project, from, to string) ([]string, error)
+}
+
+// Forge is both.
+type Forge interface {
+	Mirror
+	Commits
+}
+
+// A Compiler makes plans. Its error says that it could not, whatever the files say.
+type Compiler interface {
+	Compile(ctx context.Context, req dsl.Request) (dsl.Response, error)
+}
+
+// A Trigger starts runs. All fields must be set.
+type Trigger struct {
+	Store    Store
+	Forge    Forge
+	Compiler Compiler
+	Now      func() time.Time
+	Log      *slog.Logger
+
+	projects keyedLocks // one push per project at a time
+}
+
+// fetchTimeout bounds one fetch. A first one has to bring everything.
+const fetchTimeout = 2 * time.Minute
+
+// fetch brings a project's mirror up to date.
+func (t *Trigger) fetch(ctx context.Context, p server.Project) error {
+	limited, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	err := t.Forge.Fetch(limited, p)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return &server.Error{
+			Kind:    server.Unavailable,
+			Message: "the repository of project " + p.Name + " did not answer within " + fetchTimeout.String(),
+			Err:     err,
+		}
+	}
+	return err
+}
