@@ -16,9 +16,9 @@ import (
 type Request struct {
 	Project  string
 	Pipeline string // empty means the only one that answers the event
-	// Kind is the event that the run is for: "manual", or "push" to do what a push would, whatever its filters say. Empty
-	// means what the pipeline has, "push" first.
-	Kind   string
+	// Kinds are the events that the run may be for, the preferred one first; the first that the pipeline has an "on" for is
+	// taken. A run for "push" does what a push would, whatever its filters say. None means "manual".
+	Kinds  []string
 	Ref    string // branch, tag or hash; empty means the repository's main branch
 	Inputs map[string]string
 	Jobs   []string // only these, and what they need; empty means all
@@ -29,6 +29,9 @@ type Request struct {
 // commit is a run that failed, as it is after a push.
 func (t *Trigger) Start(ctx context.Context, req Request) (server.Run, error) {
 	began := t.Now()
+	if len(req.Kinds) == 0 {
+		req.Kinds = []string{dsl.KindManual}
+	}
 	o, err := t.asked(ctx, req)
 	if err != nil {
 		return server.Run{}, err
@@ -77,9 +80,7 @@ func (t *Trigger) asked(ctx context.Context, req Request) (*occasion, error) {
 	if err != nil {
 		return nil, err
 	}
-	if event.Kind = req.Kind; event.Kind == "" {
-		event.Kind = dsl.KindPush
-	}
+	event.Kind = req.Kinds[0]
 	if req.Actor != "" {
 		event.Actor = req.Actor
 	}
@@ -135,11 +136,7 @@ func choose(req Request, res dsl.Response) (pipeline, kind string, err error) {
 	if req.Pipeline != "" {
 		return named(req, res)
 	}
-	kinds := []string{req.Kind}
-	if req.Kind == "" {
-		kinds = []string{dsl.KindPush, dsl.KindManual}
-	}
-	for _, kind := range kinds {
+	for _, kind := range req.Kinds {
 		var names []string
 		for _, p := range res.Pipelines {
 			if slices.Contains(p.Triggers, kind) {
@@ -157,7 +154,7 @@ func choose(req Request, res dsl.Response) (pipeline, kind string, err error) {
 		}
 		return "", "", server.Errorf(server.Invalid, "several pipelines can be started: %s; name one of them", strings.Join(names, ", "))
 	}
-	return "", "", server.Errorf(server.Invalid, "no pipeline can be started so: none of %s has on %q", strings.Join(pipelineNames(res), ", "), strings.Join(kinds, `" or on "`))
+	return "", "", server.Errorf(server.Invalid, "no pipeline can be started so: none of %s has on %q", strings.Join(pipelineNames(res), ", "), strings.Join(req.Kinds, `" or on "`))
 }
 
 // thoseThatStart keeps the names of pipelines that the event would have started by itself; all of them if that is none.
@@ -180,15 +177,12 @@ func named(req Request, res dsl.Response) (pipeline, kind string, err error) {
 		if p.Name != req.Pipeline {
 			continue
 		}
-		switch {
-		case req.Kind == "" && len(p.Triggers) > 0 && !slices.Contains(p.Triggers, dsl.KindPush):
-			return p.Name, p.Triggers[0], nil
-		case req.Kind == "":
-			return p.Name, dsl.KindPush, nil
-		case slices.Contains(p.Triggers, req.Kind):
-			return p.Name, req.Kind, nil
+		for _, kind := range req.Kinds {
+			if slices.Contains(p.Triggers, kind) {
+				return p.Name, kind, nil
+			}
 		}
-		return "", "", server.Errorf(server.Invalid, "pipeline %q cannot be started so: it has no on %q; add on %q {} to it", p.Name, req.Kind, req.Kind)
+		return "", "", server.Errorf(server.Invalid, "pipeline %q cannot be started so: it has no on %q; add on %[2]q {} to it", p.Name, req.Kinds[0])
 	}
 	return "", "", server.Errorf(server.NotFound, "there is no pipeline %q; there is %s", req.Pipeline, strings.Join(pipelineNames(res), ", "))
 }

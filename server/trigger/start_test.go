@@ -28,21 +28,22 @@ func TestStart(t *testing.T) {
 		kind  server.Kind
 		words string
 	}{
-		"ByHand":          {req: trigger.Request{Kind: "manual"}, want: "ci: queued"},
-		"Named":           {req: trigger.Request{Kind: "manual", Pipeline: "ci", Ref: "main", Inputs: map[string]string{"who": "dana"}}, want: "ci: queued"},
-		"AnyKind":         {req: trigger.Request{Pipeline: "ci"}, want: "ci: queued"},
+		"ByHand":          {req: trigger.Request{Kinds: []string{"manual"}}, want: "ci: queued"},
+		"Named":           {req: trigger.Request{Kinds: []string{"manual"}, Pipeline: "ci", Ref: "main", Inputs: map[string]string{"who": "dana"}}, want: "ci: queued"},
+		"AnyKind":         {req: trigger.Request{Kinds: []string{"push", "manual"}, Pipeline: "ci"}, want: "ci: queued"},
 		"AnyPipeline":     {req: trigger.Request{}, want: "ci: queued"}, // the other one's filters keep it out
-		"AsPush":          {req: trigger.Request{Kind: "push", Pipeline: "nightly"}, want: "nightly: queued"},
+		"SecondChoice":    {req: trigger.Request{Kinds: []string{"manual", "push"}, Pipeline: "nightly"}, want: "nightly: queued"},
+		"AsPush":          {req: trigger.Request{Kinds: []string{"push"}, Pipeline: "nightly"}, want: "nightly: queued"},
 		"SeveralByName":   {req: trigger.Request{Pipeline: "more", Ref: "several"}, want: "more: queued"},
-		"MistakesInFiles": {req: trigger.Request{Kind: "manual", Pipeline: "ci", Ref: "mistakes"}, want: ": done failed, the pipeline has mistakes"},
+		"MistakesInFiles": {req: trigger.Request{Kinds: []string{"manual"}, Pipeline: "ci", Ref: "mistakes"}, want: ": done failed, the pipeline has mistakes"},
 
 		"ErrProject":      {req: trigger.Request{Project: "nobody"}, kind: server.NotFound, words: `there is no project "nobody"`},
 		"ErrRef":          {req: trigger.Request{Ref: "nobody"}, kind: server.NotFound, words: `"nobody"`},
 		"ErrNoFolder":     {req: trigger.Request{Ref: "none"}, kind: server.Invalid, words: "has no .tutti/*.hcl"},
-		"ErrPipeline":     {req: trigger.Request{Kind: "manual", Pipeline: "nothing"}, kind: server.NotFound, words: `there is no pipeline "nothing"; there is ci, nightly`},
-		"ErrNotByHand":    {req: trigger.Request{Kind: "manual", Pipeline: "nightly"}, kind: server.Invalid, words: `it has no on "manual"`},
-		"ErrSeveral":      {req: trigger.Request{Kind: "manual", Ref: "several"}, kind: server.Invalid, words: "several pipelines can be started: ci, more"},
-		"ErrUnknownInput": {req: trigger.Request{Kind: "manual", Inputs: map[string]string{"whom": "x"}}, kind: server.Invalid, words: `has no input "whom"`},
+		"ErrPipeline":     {req: trigger.Request{Kinds: []string{"manual"}, Pipeline: "nothing"}, kind: server.NotFound, words: `there is no pipeline "nothing"; there is ci, nightly`},
+		"ErrNotByHand":    {req: trigger.Request{Kinds: []string{"manual"}, Pipeline: "nightly"}, kind: server.Invalid, words: `it has no on "manual"`},
+		"ErrSeveral":      {req: trigger.Request{Kinds: []string{"manual"}, Ref: "several"}, kind: server.Invalid, words: "several pipelines can be started: ci, more"},
+		"ErrUnknownInput": {req: trigger.Request{Kinds: []string{"manual"}, Inputs: map[string]string{"whom": "x"}}, kind: server.Invalid, words: `has no input "whom"`},
 		"ErrJob":          {req: trigger.Request{Pipeline: "ci", Jobs: []string{"c"}}, kind: server.Invalid, words: `has no job "c"; it has test, deploy`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +62,7 @@ func TestStart(t *testing.T) {
 		})
 	}
 	t.Run("WhoAndWhat", func(t *testing.T) {
-		r, err := s.Start(t.Context(), trigger.Request{Project: "app", Kind: "manual", Actor: "dana", Inputs: map[string]string{"who": "x"}})
+		r, err := s.Start(t.Context(), trigger.Request{Project: "app", Kinds: []string{"manual"}, Actor: "dana", Inputs: map[string]string{"who": "x"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +96,7 @@ func BenchmarkStart(b *testing.B) {
 	s := registered(b)
 	s.commit(".tutti/ci.hcl", pipeline("ci", onManual))
 	for b.Loop() {
-		if _, err := s.Start(b.Context(), trigger.Request{Project: "app", Kind: "manual"}); err != nil {
+		if _, err := s.Start(b.Context(), trigger.Request{Project: "app", Kinds: []string{"manual"}}); err != nil {
 			b.Fatal(err)
 		}
 	}
