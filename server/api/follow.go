@@ -1,0 +1,115 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// followLog answers the bytes of a log as they come, until there will be no more. "Range: bytes=N-" starts at N.
+//
+// A client must be able to tell the end of the log from the end of the connection: the body ends properly only where
+// the log does.
+func (a *API) followLog(w http.ResponseWriter, r *http.Request, watch *watch) error {
+	from, ranged := openRange(r)
+	info, err := watch.info()
+	if err != nil {
+		return err
+	}
+	if from > info.Bytes || ranged && from == info.Bytes && from > 0 && info.Finished {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", info.Bytes))
+		return checkRange(r, info.Bytes)
+	}
+	if err := setLogHeaders(w, r, watch, strings.NewReader("")); err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no")
+	if ranged {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/*", from, max(from, info.Bytes-1)))
+		w.WriteHeader(http.StatusPartialContent)
+	}
+	f := follower{watch: watch, w: w, rc: http.NewResponseController(w), off: from}
+	if err := f.run(r.Context()); err != nil {
+		a.cut(r, err)
+	}
+	return nil
+}
+
+// openRange reads "Range: bytes=N-", which is all that a follower can ask for.
+func openRange(r *http.Request) (from int64, ok bool) {
+	text, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes=")
+	text, open := strings.CutSuffix(text, "-")
+	from, err := strconv.ParseInt(text, 10, 64)
+	if !ok || !open || err != nil || from < 0 {
+		return 0, false
+	}
+	return from, true
+}
+
+// A follower copies a growing log to a client.
+type follower struct {
+	watch *watch
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	off   int64
+}
+
+func (f *follower) run(ctx context.Context) error {
+	for {
+		info, err := f.watch.info()
+		if err != nil {
+			return err
+		}
+		if err := f.copyTo(info.Bytes); err != nil {
+			return err
+		}
+		if info.Finished {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.watch.grown:
+		case <-f.watch.changed:
+			if err := f.watch.look(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// copyTo sends the bytes from where the client is to end, and flushes, so that the client sees headers at once and bytes
+// when they come.
+func (f *follower) copyTo(end int64) error {
+	if end > f.off {
+		log, err := f.watch.api.OpenLog(f.watch.id)
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		for f.off < end {
+			if err := f.deadline(); err != nil {
+				return err
+			}
+			n, err := io.Copy(f.w, io.NewSectionReader(log, f.off, min(end-f.off, 1<<20)))
+			f.off += n
+			if err == nil && n == 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			if err != nil {
+				return fmt.Errorf("following a log at byte %d: %w", f.off, err)
+			}
+		}
+	}
+	if err := f.deadline(); err != nil {
+		return err
+	}
+	return f.rc.Flush()
+}
+
+func (f *follower) deadline() error { return f.rc.SetWriteDeadline(time.Now().Add(writeTimeout)) }
