@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// flagsFromEnvironment gives every flag that is not on the command line the value of its variable: --token-file is
+// TUTTI_TOKEN_FILE. A command line wins over the environment.
+func flagsFromEnvironment(flags *pflag.FlagSet) error {
+	var failure error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "TUTTI_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(name)
+		if f.Changed || !ok || failure != nil || f.Name == "help" || f.Name == "version" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			failure = fmt.Errorf("reading %s from the environment: %w", name, err)
+		}
+	})
+	return failure
+}
+
+// defaultDataDir is where a server keeps its data when nobody says otherwise.
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/tutti"
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "tutti")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "tutti-data"
+	}
+	return filepath.Join(home, ".local", "share", "tutti")
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-ci/tutti/dsl"
+	"github.com/tutti-ci/tutti/server"
+	"github.com/tutti-ci/tutti/server/api/client"
+	"github.com/tutti-ci/tutti/server/trigger"
+)
+
+// localRun is one call of "tutti run".
+type localRun struct {
+	Pipeline string
+	Event    string
+	Inputs   map[string]string
+	Jobs     []string
+	JSON     bool
+	Memory   int64
+}
+
+// farewell is how long an interrupted run may take to end its containers before it is left to the clean-up.
+const farewell = 30 * time.Second
+
+func runCommand(con console) *cobra.Command {
+	var spec localRun
+	var inputs []string
+	var memory string
+	cmd := &cobra.Command{
+		Use:   "run [JOB...]",
+		Short: "Run the pipeline of this folder here and now, uncommitted changes included",
+		Long: `Runs a pipeline on the working tree in the current folder, with the same server and agent code that a real server
+uses, in this process and with data that is thrown away afterwards. With JOB only these jobs run, and what they need.
+
+Exit codes: 0 passed, 1 failed or not a valid pipeline, 2 wrong usage, 3 no Docker, or other trouble of the machine.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if spec.Inputs, err = parseInputs(inputs); err != nil {
+				return err
+			}
+			if spec.Memory, err = parseSize(memory); err != nil {
+				return err
+			}
+			if spec.Event != "" && spec.Event != dsl.KindPush && spec.Event != dsl.KindManual {
+				return misused(`--event %q is not one of "push" and "manual"`, spec.Event)
+			}
+			spec.Jobs = args
+			return spec.run(cmd.Context(), con)
+		},
+	}
+	cmd.Flags().StringVar(&spec.Pipeline, "pipeline", "", "which pipeline; needed if several answer the event")
+	cmd.Flags().StringVar(&spec.Event, "event", "", `what the run pretends to be started by: "push" or "manual"; by default what the pipeline has, push first`)
+	cmd.Flags().StringArrayVar(&inputs, "input", nil, "an input of the pipeline, as NAME=VALUE; may be repeated")
+	cmd.Flags().BoolVar(&spec.JSON, "json", false, "print the finished run as JSON, and no logs")
+	cmd.Flags().StringVar(&memory, "memory", "", "limit of memory of each activity's container, as in 2g")
+	return cmd
+}
+
+func (l localRun) run(ctx context.Context, con console) (err error) {
+	tree, err := workingTree()
+	if err != nil {
+		return err
+	}
+	if err := l.check(con, tree); err != nil {
+		return err
+	}
+	data, err := os.MkdirTemp("", "tutti-run-")
+	if err != nil {
+		return fmt.Errorf("making a folder for the run: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
+	snap, err := takeSnapshot(ctx, tree, filepath.Join(data, "tree.git"))
+	if err != nil {
+		return fmt.Errorf("taking a snapshot of %s: %w", tree, err)
+	}
+	// The server and the agent outlive an interrupt: they have to end what runs, and to say how it ended.
+	h, err := startHost(context.WithoutCancel(ctx), hostConfig{
+		Server: serverConfig{Listen: "127.0.0.1:0", Data: data, InProcess: true},
+		Agent:  agentConfig{Capacity: defaultCapacity(), Memory: l.Memory},
+		Log:    quietLog(con.Err),
+
+		NeedsDocker: true,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Stop()) }()
+	return l.follow(ctx, con, h, snap)
+}
+
+// check says every mistake before anything is started.
+func (l localRun) check(con console, tree string) error {
+	files, err := readPipelines(tree)
+	if err != nil {
+		return err
+	}
+	if _, problems := dsl.Parse(files); hasErrors(problems) {
+		dsl.Format(con.Err, problems, isTerminal(con.Err))
+		return &exitError{Code: exitFailed}
+	}
+	return nil
+}
+
+// follow starts the run on the host and shows it to its end.
+func (l localRun) follow(ctx context.Context, con console, h *host, snap snapshot) error {
+	name := projectNameOf(snap.Root)
+	if err := h.Server.Store.CreateProject(ctx, server.Project{Name: name, URL: snap.Repo}); err != nil {
+		return err
+	}
+	run, err := h.Server.Trigger.Start(ctx, trigger.Request{
+		Project: name, Pipeline: l.Pipeline, Kinds: l.kinds(), Ref: snap.Branch, Inputs: l.Inputs, Jobs: l.Jobs, Actor: os.Getenv("USER"),
+	})
+	if err != nil {
+		return err
+	}
+	c := &client.Client{Server: h.Server.URL, Token: h.Server.AdminToken}
+	stop := context.AfterFunc(ctx, func() {
+		// The interrupt is not the end of the run but a wish to end it; what it comes to is shown like any other end.
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+		defer cancel()
+		if _, err := c.Cancel(limited, run.ID); err != nil && server.KindOf(err) != server.Conflict {
+			fmt.Fprintf(con.Err, "tutti: canceling the run: %v\n", err)
+		}
+	})
+	defer stop()
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, cancel) })()
+	return watch(watching, con, c, run.ID, watchOptions{JSON: l.JSON})
+}
+
+// kinds are the events that the run may pretend to be started by.
+func (l localRun) kinds() []string {
+	if l.Event != "" {
+		return []string{l.Event}
+	}
+	return []string{dsl.KindPush, dsl.KindManual}
+}
+
+// workingTree finds the tree to run: this folder if it has pipelines, else the repository that it is in.
+func workingTree() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("finding the current folder: %w", err)
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", fmt.Errorf("finding the current folder: %w", err)
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if info, err := os.Stat(filepath.Join(at, pipelineDir)); err == nil && info.IsDir() {
+			return at, nil
+		}
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil || at == filepath.Dir(at) {
+			return "", failed(fmt.Errorf("no pipeline here: neither %s nor the repository around it has a %s folder", dir, pipelineDir))
+		}
+	}
+}
