@@ -3,11 +3,12 @@ tutti { language = 1 }
 
 locals {
   go = {
-    HOME              = "/tmp"
-    GOCACHE           = "/tmp/go-build"
-    GOFLAGS           = "-mod=mod"
-    GOTOOLCHAIN       = "local"
-    TUTTI_SKIP_DOCKER = 1
+    HOME               = "/tmp"
+    GOCACHE            = "/tmp/go-build"
+    GOFLAGS            = "-mod=mod"
+    GOTOOLCHAIN        = "local"
+    TUTTI_SKIP_BROWSER = 1
+    TUTTI_SKIP_DOCKER  = 1
   }
 }
 
