@@ -1,0 +1,92 @@
+package web_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+	"github.com/tutti-ci/tutti/server"
+	"github.com/tutti-ci/tutti/server/servertest"
+)
+
+// A show is a server with something to see on every page.
+type show struct {
+	*servertest.Server
+	pages map[string]string // paths by name
+}
+
+func showcase(t testing.TB) show {
+	t.Helper()
+	s := servertest.New(t)
+	failed := failedRun(s)
+	broken := brokenRun(t, s)
+	s.Logged(servertest.Lines(2000))
+	running := s.Run(servertest.NewJob("lint", nil, "vet"), func() plan.Job {
+		j := servertest.NewJob("gpu", nil, "train")
+		j.Labels = []string{"gpu=h100"}
+		return j
+	}(), servertest.NewJob("deploy", []string{"lint", "gpu"}, "roll-out"))
+	c := s.Start(running.ID, "lint")
+	s.Append(servertest.LogOf(c, "vet"), string(servertest.Lines(300)), time.Second, false)
+	s.Report(c, "", "", servertest.Running("vet", time.Second))
+	return show{s, map[string]string{
+		"runs": "/", "run-failed": fmt.Sprintf("/runs/%d", failed.ID), "run-broken": fmt.Sprintf("/runs/%d", broken.ID),
+		"run-running": fmt.Sprintf("/runs/%d", running.ID), "agents": "/agents", "login": "/login?code=x", "error": "/runs/99",
+		"log-failed": logPage(failed.ID, "unit-2", "go-test"), "log-running": logPage(running.ID, "lint", "vet"),
+	}}
+}
+
+// failedRun is a run in which a shard of the tests failed.
+func failedRun(s *servertest.Server) server.Run {
+	jobs := []plan.Job{servertest.NewJob("lint", nil, "vet"), servertest.NewJob("vet", nil, "vet")}
+	var shards []string
+	for i := range 4 {
+		shards = append(shards, fmt.Sprintf("unit-%d", i+1))
+		jobs = append(jobs, servertest.NewJob(shards[i], nil, "go-test"))
+	}
+	jobs = append(jobs,
+		servertest.NewJob("build-linux-amd64", []string{"lint", "vet"}, "compile"), servertest.NewJob("build-linux-arm64", []string{"lint", "vet"}, "compile"),
+		servertest.NewJob("e2e-chromium", []string{"build-linux-amd64"}, "start", "e2e"), servertest.NewJob("image-scan", []string{"build-linux-amd64"}, "scan"),
+		servertest.NewJob("deploy-staging", append(shards, "e2e-chromium", "image-scan", "build-linux-arm64"), "roll-out"))
+	run := s.Run(jobs...)
+	for i, j := range jobs {
+		if j.Name == "deploy-staging" {
+			break
+		}
+		c := s.Start(run.ID, j.Name)
+		result, cause, log := plan.Passed, "", servertest.Lines(40)
+		if j.Name == "unit-2" {
+			result, cause, log = plan.Failed, "exit code 1", []byte(failedLog)
+		}
+		var done []server.ActivityReport
+		for k, a := range j.Activities {
+			s.Write(servertest.LogOf(c, a.Name), log)
+			done = append(done, servertest.Ended(a.Name, result, cause, time.Duration(k*30)*time.Millisecond, time.Duration(20+i*5)*time.Millisecond, log))
+		}
+		s.Report(c, result, cause, done...)
+	}
+	return run
+}
+
+var failedLog = strings.Repeat("ok  \tacme/api/queue\t0.2s\n", 300) + "=== RUN   TestRetryShard\n\x1b[31m--- FAIL: TestRetryShard (0.31s)\x1b[0m\n" +
+	"    upload_test.go:88: got 3 attempts, want 5\n    upload_test.go:91: last error: connection reset\nFAIL\nFAIL\tacme/api/upload\t0.402s\nFAIL\n"
+
+// brokenRun is a run whose pipeline has mistakes.
+func brokenRun(t testing.TB, s *servertest.Server) server.Run {
+	t.Helper()
+	run, err := s.DB.CreateRun(t.Context(), server.Run{
+		Project: servertest.Project, Event: servertest.Event, State: plan.Done, Result: plan.Failed, Cause: "the pipeline has 2 problems",
+		Problems: []plan.Problem{
+			{Code: "E204", Severity: plan.Error, Title: "Unknown job", Detail: "There is no job \"biuld\". Did you mean \"build\"?", File: ".tutti/ci.hcl",
+				Start: plan.Position{Line: 12, Column: 12}, End: plan.Position{Line: 12, Column: 17}, Snippet: `  needs = [job.biuld]`, Carets: `               ^^^^^`},
+			{Code: "E101", Severity: plan.Error, Title: "Missing image", Detail: "Activity \"vet\" has no image, and neither has its job.\nAdd image = \"...\" to one of them.",
+				File: ".tutti/ci.hcl", Start: plan.Position{Line: 20, Column: 3}, Snippet: `  activity "vet" {`, Carets: `  ^^^^^^^^^^^^^^`},
+		},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
