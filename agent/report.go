@@ -46,17 +46,20 @@ func (j *job) Finished(activity string, outcome executor.Outcome) error {
 			a.ExitCode, a.Signal = &code, e.Signal
 		}
 		if cur.stream != nil {
-			took := plan.Duration(took(cur.started, outcome.Exit))
-			a.Took = &took
+			began, took := j.times(cur.started, outcome.Exit)
+			a.Began, a.Took = &began, &took
 		}
 	})
 }
 
-func took(started time.Time, exit *executor.Exit) time.Duration {
+// times answers when an activity began, since the job did, and how long it took. Where it had a process these are the
+// process's: what was waited for before it, such as an image, is not the script's doing.
+func (j *job) times(reported time.Time, exit *executor.Exit) (began, took plan.Duration) {
+	start, end := reported, time.Now()
 	if exit != nil && !exit.Started.IsZero() && !exit.Finished.IsZero() {
-		return exit.Finished.Sub(exit.Started)
+		start, end = exit.Started, exit.Finished
 	}
-	return time.Since(started)
+	return plan.Duration(max(0, start.Sub(j.startedAt))), plan.Duration(end.Sub(start))
 }
 
 // closeLog ends the log of an activity that was started, and answers its length and hash. Where the engine does not know

@@ -18,7 +18,8 @@ const maxBody = 1 << 20
 
 // readJSON decodes the body into v. No body at all is like {}.
 //
-// Only a body that says to be JSON counts: a form on another site cannot say so.
+// A browser's body has to say that it is JSON: a form on another site cannot say so. A client that shows a token is no
+// browser, and curl -d says to send a form whatever it sends.
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
@@ -30,7 +31,8 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	case len(data) == 0:
 		return nil
 	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.Header.Get("Authorization") == "" && (err != nil || kind != "application/json") {
 		return &httpError{http.StatusUnsupportedMediaType, server.Invalid, "send JSON, with \"Content-Type: application/json\""}
 	}
 	dec := json.NewDecoder(strings.NewReader(string(data)))
