@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,7 +26,7 @@ func compileCommand(con console) *cobra.Command {
 
 // newCompiler answers the compiler that a server should use: a child process, which whoever can push a branch may kill
 // without harm, or this process, if the pipelines are those of whoever started it.
-func newCompiler(inProcess bool, log *slog.Logger) (compiler, error) {
+func newCompiler(ctx context.Context, inProcess bool, log *slog.Logger) (compiler, error) {
 	if inProcess {
 		return direct{}, nil
 	}
@@ -33,7 +34,11 @@ func newCompiler(inProcess bool, log *slog.Logger) (compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, which compiles in a child process: %w", err)
 	}
-	return &caged.Compiler{Command: []string{self, "compile"}, Log: log}, nil
+	c := &caged.Compiler{Command: []string{self, "compile"}, Log: log}
+	if err := c.Warm(ctx); err != nil { // the first push need not wait for it
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // direct compiles in this process.

@@ -48,10 +48,10 @@ func follow(ctx context.Context, src source, id server.RunID, v view) (server.Ru
 		})
 		return nil
 	})
-	logs.Wait()
 	if err != nil {
-		return server.Run{}, err
+		stop(err) // the logs of what still runs would go on
 	}
+	logs.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return server.Run{}, err
 	}

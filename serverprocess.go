@@ -87,7 +87,7 @@ func openServer(ctx context.Context, cfg serverConfig, log *slog.Logger) (_ *ser
 	if s.logs, err = logs.Open(filepath.Join(cfg.Data, "logs")); err != nil {
 		return nil, err
 	}
-	if s.compiler, err = newCompiler(cfg.InProcess, log); err != nil {
+	if s.compiler, err = newCompiler(ctx, cfg.InProcess, log); err != nil {
 		return nil, err
 	}
 	return s, s.wire(cfg)

@@ -20,7 +20,7 @@
 //	agent  Go ...                                   only if Exit, and the agent's own look, found the container as it was made
 //
 // A shim that lost its agent goes on: the process runs, the spool is written, and the shim dials the same path until
-// somebody answers. Its Hello then carries the token of the last Go, which no process of the container has ever seen,
+// somebody answers. (So far nobody does: an agent that starts anew ends what it left, and reports it lost.) Its Hello then carries the token of the last Go, which no process of the container has ever seen,
 // and what became of that process so far. An agent accepts one connection without a token from each container, and
 // only before the first Go.
 //

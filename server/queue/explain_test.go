@@ -111,7 +111,7 @@ func TestExplainMany(t *testing.T) {
 	}
 	start := time.Now()
 	queue.Explain(jobs, agents)
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > time.Minute { // it is milliseconds; comparing each with each would be minutes
 		t.Errorf("took %v", took)
 	}
 }

@@ -52,11 +52,7 @@ func (db *DB) KnowHeads(ctx context.Context, project string, heads map[string]st
 	})
 }
 
-// SetHead stores the commit of a ref, wherever it was before.
-func (db *DB) SetHead(ctx context.Context, project, ref, commit string) error {
-	return db.write(ctx, func(t *tx) error { return t.setHead(ctx, project, ref, commit) })
-}
-
+// setHead stores the commit of a ref, wherever it was before.
 func (t *tx) setHead(ctx context.Context, project, ref, commit string) error {
 	_, err := t.exec(ctx, `INSERT INTO heads (project, ref, commit_hash) VALUES (?, ?, ?)
 		ON CONFLICT (project, ref) DO UPDATE SET commit_hash = excluded.commit_hash`, project, ref, commit)
@@ -64,16 +60,6 @@ func (t *tx) setHead(ctx context.Context, project, ref, commit string) error {
 		return fmt.Errorf("storing head: %w", err)
 	}
 	return nil
-}
-
-// DeleteHead forgets a ref.
-func (db *DB) DeleteHead(ctx context.Context, project, ref string) error {
-	return db.write(ctx, func(t *tx) error {
-		if _, err := t.exec(ctx, `DELETE FROM heads WHERE project = ? AND ref = ?`, project, ref); err != nil {
-			return fmt.Errorf("forgetting head: %w", err)
-		}
-		return nil
-	})
 }
 
 // Advance stores that a ref moved, together with the runs that this starts: both or neither, so that a crash in between

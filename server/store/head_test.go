@@ -30,14 +30,13 @@ func TestHeads(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(map[string]string{})
-	for _, commit := range []string{"1", "2"} {
-		if err := db.SetHead(t.Context(), "app", "refs/heads/main", commit); err != nil {
+	for _, move := range []struct{ from, to string }{{"", "1"}, {"1", "2"}, {"2", ""}} {
+		if _, err := db.Advance(t.Context(), server.Move{Project: "app", Ref: "refs/heads/main", From: move.from, To: move.to}, nil); err != nil {
 			t.Fatal(err)
 		}
-	}
-	want(map[string]string{"refs/heads/main": "2"})
-	if err := db.DeleteHead(t.Context(), "app", "refs/heads/main"); err != nil {
-		t.Fatal(err)
+		if move.to != "" {
+			want(map[string]string{"refs/heads/main": move.to})
+		}
 	}
 	want(map[string]string{})
 	_, err := db.Heads(t.Context(), "nobody")

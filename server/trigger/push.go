@@ -69,7 +69,7 @@ func (t *Trigger) push(ctx context.Context, p server.Project) ([]server.Run, err
 	if len(moved) == 0 {
 		return nil, nil
 	}
-	main, err := t.Forge.DefaultBranch(ctx, p.Name)
+	main, err := t.mainBranch(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func (t *Trigger) asked(ctx context.Context, req Request) (*occasion, error) {
 	if err := t.fetch(ctx, p); err != nil {
 		return nil, err
 	}
-	main, err := t.Forge.DefaultBranch(ctx, p.Name)
+	main, err := t.mainBranch(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -83,14 +83,28 @@ type Trigger struct {
 	projects keyedLocks // one push per project at a time
 }
 
-// fetchTimeout bounds one fetch. A first one has to bring everything.
+// fetchTimeout bounds one question to a repository. A first fetch has to bring everything.
 const fetchTimeout = 2 * time.Minute
 
 // fetch brings a project's mirror up to date.
 func (t *Trigger) fetch(ctx context.Context, p server.Project) error {
+	return t.ask(ctx, p, func(ctx context.Context) error { return t.Forge.Fetch(ctx, p) })
+}
+
+// mainBranch answers the main branch of a project's repository; empty if it has none.
+func (t *Trigger) mainBranch(ctx context.Context, p server.Project) (branch string, err error) {
+	err = t.ask(ctx, p, func(ctx context.Context) error {
+		branch, err = t.Forge.DefaultBranch(ctx, p.Name)
+		return err
+	})
+	return branch, err
+}
+
+// ask asks a repository for something, within a limit: one that hangs must not keep the others waiting.
+func (t *Trigger) ask(ctx context.Context, p server.Project, question func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	err := t.Forge.Fetch(limited, p)
+	err := question(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return &server.Error{
 			Kind:    server.Unavailable,

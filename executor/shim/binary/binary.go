@@ -24,7 +24,7 @@ var prebuilt embed.FS
 // Install puts the shim for linux on arch ("amd64", "arm64") into dir and answers its path, which contains the hash of
 // its content. It is safe to be called at any time by any number of processes.
 func Install(ctx context.Context, dir, arch string) (string, error) {
-	content, err := load(ctx, arch)
+	content, err := load(ctx, dir, arch)
 	if err != nil {
 		return "", fmt.Errorf("preparing the shim for linux/%s: %w", arch, err)
 	}
@@ -39,7 +39,7 @@ func Install(ctx context.Context, dir, arch string) (string, error) {
 }
 
 // load answers the prebuilt program, or the one that was built from the same sources before, or builds it.
-func load(ctx context.Context, arch string) ([]byte, error) {
+func load(ctx context.Context, dir, arch string) ([]byte, error) {
 	if !slices.Contains([]string{"amd64", "arm64"}, arch) {
 		return nil, errors.New("there is none for this architecture, only for amd64 and arm64")
 	}
@@ -52,7 +52,7 @@ func load(ctx context.Context, arch string) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return content, err
 	}
-	kept := keptPath(sources, arch)
+	kept := keptPath(dir, sources, arch)
 	if content, err := os.ReadFile(kept); err == nil {
 		return content, nil
 	}

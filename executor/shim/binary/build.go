@@ -57,12 +57,11 @@ func hashSources(sources []source) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// keptPath is where a program that was built is kept for the next process of this user.
-func keptPath(sources []source, arch string) string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		dir = os.TempDir()
-		dir = filepath.Join(dir, fmt.Sprintf("tutti-%d", os.Getuid()))
+// keptPath is where a program that was built is kept for the next process of this user; without a folder of his own it is
+// kept in dir, and never where somebody else could put one.
+func keptPath(dir string, sources []source, arch string) string {
+	if cache, err := os.UserCacheDir(); err == nil {
+		dir = cache
 	}
 	how := sha256.Sum256(fmt.Appendf(nil, "%s %q", runtime.Version(), buildFlags()))
 	return filepath.Join(dir, "tutti", "shim", hashSources(sources)+"-"+hex.EncodeToString(how[:4])+"-"+arch)

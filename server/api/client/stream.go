@@ -19,20 +19,24 @@ import (
 // patience is for how long a stream that was cut is tried again before the server counts as gone.
 const patience = time.Minute
 
+// firstPause is the first of the pauses between attempts; each is twice the one before.
+const firstPause = 50 * time.Millisecond
+
 // Changes calls change for each entry of the history of a run after the one numbered after, in order and each once, until
 // the run is done. A stream that is cut is resumed.
 func (c *Client) Changes(ctx context.Context, id server.RunID, after int64, change func(server.Change) error) error {
-	return c.resume(ctx, func() (bool, error) {
+	return c.resume(ctx, func() (done, further bool, err error) {
 		path := runPath(id) + "/events?after=" + strconv.FormatInt(after, 10)
 		resp, err := c.do(ctx, http.MethodGet, path, nil, http.Header{"Accept": {"text/event-stream"}})
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		defer resp.Body.Close()
-		return readEvents(resp.Body, func(data []byte) error {
+		begin := after
+		done, err = readEvents(resp.Body, func(data []byte) error {
 			var ch server.Change
 			if err := json.Unmarshal(data, &ch); err != nil {
-				return fmt.Errorf("reading an event of run %d: %w", id, err)
+				return stopped(fmt.Errorf("reading an event of run %d: %w", id, err))
 			}
 			if ch.Seq <= after {
 				return nil
@@ -40,6 +44,7 @@ func (c *Client) Changes(ctx context.Context, id server.RunID, after int64, chan
 			after = ch.Seq
 			return stopped(change(ch))
 		})
+		return done, after > begin, err
 	})
 }
 
@@ -50,7 +55,7 @@ func (c *Client) Log(ctx context.Context, id server.RunID, job, activity string,
 	if follow {
 		path += "?follow=1"
 	}
-	return c.resume(ctx, func() (bool, error) {
+	return c.resume(ctx, func() (done, further bool, err error) {
 		header := http.Header{}
 		if from > 0 {
 			header.Set("Range", fmt.Sprintf("bytes=%d-", from))
@@ -59,26 +64,26 @@ func (c *Client) Log(ctx context.Context, id server.RunID, job, activity string,
 		if err != nil {
 			var e *server.Error
 			if from > 0 && errors.As(err, &e) && e.Kind == server.Invalid {
-				return true, nil // nothing after the last byte
+				return true, false, nil // nothing after the last byte
 			}
-			return false, err
+			return false, false, err
 		}
 		defer resp.Body.Close()
 		if from > 0 && resp.StatusCode != http.StatusPartialContent {
-			return false, stopped(fmt.Errorf("reading the log of %s/%s: the server ignored the range", job, activity))
+			return false, false, stopped(fmt.Errorf("reading the log of %s/%s: the server ignored the range", job, activity))
 		}
 		n, err := io.Copy(stoppingWriter{w}, resp.Body)
 		from += n
-		return err == nil, err
+		return err == nil, n > 0, err
 	})
 }
 
-// resume calls attempt until it is done, with pauses that grow, and gives up when nothing was got for longer than
-// patience. An error that is the server's answer, or the caller's own, ends it at once; so does one on the first try.
-func (c *Client) resume(ctx context.Context, attempt func() (done bool, err error)) error {
-	pause, lost := 50*time.Millisecond, time.Time{}
+// resume calls attempt until it is done, with pauses that grow, and gives up when no attempt got further for longer than
+// patience. An error that is the server's answer, or the caller's own, ends it at once; so does no server on the first try.
+func (c *Client) resume(ctx context.Context, attempt func() (done, further bool, err error)) error {
+	pause, stuck := firstPause, time.Time{}
 	for first := true; ; first = false {
-		done, err := attempt()
+		done, further, err := attempt()
 		var answer *server.Error
 		var stop *stopError
 		var gone *UnreachableError
@@ -93,11 +98,11 @@ func (c *Client) resume(ctx context.Context, attempt func() (done bool, err erro
 			return err
 		case errors.As(err, &gone) && first:
 			return err
-		case !errors.As(err, &gone):
-			pause, lost = 50*time.Millisecond, time.Time{} // it was there, and was cut
-		case lost.IsZero():
-			lost = time.Now()
-		case time.Since(lost) > patience:
+		case further:
+			pause, stuck = firstPause, time.Time{}
+		case stuck.IsZero():
+			stuck = time.Now()
+		case time.Since(stuck) > patience:
 			return err
 		}
 		select {
