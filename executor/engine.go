@@ -39,8 +39,11 @@ type Room interface {
 	Close(ctx context.Context) error
 }
 
-// Output is where the bytes of an activity go. The engine only ever appends to the two files.
+// Output is where the bytes of an activity go, and who hears of them. The engine only ever appends to the two files.
 type Output struct {
+	// Began is told once, from within Run, that the process has begun; Run's caller sets it. What is done before, such as
+	// pulling an image, is not the activity's time.
+	Began func()
 	// Log gets the raw bytes of stdout and stderr, exactly as they were written, in the order of their arrival.
 	Log *os.File
 	// Marks gets a fixed-size record for each stretch of bytes (see executor/shim.Mark): where it ends, when it came, and on

@@ -54,6 +54,23 @@ func withTimeout(ctx context.Context, limit timedOut) (context.Context, context.
 	return context.WithTimeoutCause(ctx, time.Duration(limit.limit), limit)
 }
 
+// withClock answers a context whose limit is counted from the call of begin. The caller calls end when done.
+func withClock(ctx context.Context, limit timedOut) (_ context.Context, begin, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if limit.limit <= 0 {
+		return ctx, func() {}, func() { cancel(nil) }
+	}
+	var clock *time.Timer
+	begin = func() { clock = time.AfterFunc(time.Duration(limit.limit), func() { cancel(limit) }) }
+	end = func() {
+		if clock != nil {
+			clock.Stop()
+		}
+		cancel(nil)
+	}
+	return ctx, begin, end
+}
+
 // walk is one way through a job.
 type walk struct {
 	room     Room
@@ -92,8 +109,9 @@ func (w *walk) run(ctx context.Context, activity plan.Activity) (Outcome, error)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("reporting the start of %s: %w", activity.Name, err)
 	}
-	ctx, cancel := withTimeout(ctx, timedOut{limit: activity.Timeout})
-	defer cancel()
+	ctx, begin, end := withClock(ctx, timedOut{limit: activity.Timeout})
+	defer end()
+	out.Began = begin
 	exit, err := w.room.Run(ctx, activity, out)
 	var did *Exit
 	if !exit.Started.IsZero() || exit.Reason != "" {

@@ -15,35 +15,49 @@ import (
 )
 
 // script is a room in which activities do as they are told here, by their names.
-type script map[string]func(ctx context.Context) (executor.Exit, error)
+type script map[string]func(ctx context.Context, out executor.Output) (executor.Exit, error)
 
-func (s script) Run(ctx context.Context, a plan.Activity, _ executor.Output) (executor.Exit, error) {
-	return s[a.Name](ctx)
+func (s script) Run(ctx context.Context, a plan.Activity, out executor.Output) (executor.Exit, error) {
+	return s[a.Name](ctx, out)
 }
 
 func (s script) Close(context.Context) error { return nil }
 
-func ends(code int) func(context.Context) (executor.Exit, error) {
-	return func(context.Context) (executor.Exit, error) {
+func ends(code int) func(context.Context, executor.Output) (executor.Exit, error) {
+	return func(context.Context, executor.Output) (executor.Exit, error) {
 		return executor.Exit{Code: code, Started: time.Now(), Finished: time.Now()}, nil
 	}
 }
 
 // hangs is a process that ends when it is interrupted, with this exit code.
-func hangs(code int) func(context.Context) (executor.Exit, error) {
-	return func(ctx context.Context) (executor.Exit, error) {
+func hangs(code int) func(context.Context, executor.Output) (executor.Exit, error) {
+	return func(ctx context.Context, out executor.Output) (executor.Exit, error) {
+		out.Began()
 		exit := executor.Exit{Code: code, Started: time.Now()}
 		<-ctx.Done()
 		return exit, context.Cause(ctx)
 	}
 }
 
-func fails(err error) func(context.Context) (executor.Exit, error) {
-	return func(context.Context) (executor.Exit, error) { return executor.Exit{}, err }
+// late is a process that begins two hours after it was asked for.
+func late(then func(context.Context, executor.Output) (executor.Exit, error)) func(context.Context, executor.Output) (executor.Exit, error) {
+	return func(ctx context.Context, out executor.Output) (executor.Exit, error) {
+		select {
+		case <-ctx.Done():
+			return executor.Exit{}, context.Cause(ctx)
+		case <-time.After(2 * time.Hour):
+		}
+		out.Began()
+		return then(ctx, out)
+	}
 }
 
-func exits(exit executor.Exit) func(context.Context) (executor.Exit, error) {
-	return func(context.Context) (executor.Exit, error) {
+func fails(err error) func(context.Context, executor.Output) (executor.Exit, error) {
+	return func(context.Context, executor.Output) (executor.Exit, error) { return executor.Exit{}, err }
+}
+
+func exits(exit executor.Exit) func(context.Context, executor.Output) (executor.Exit, error) {
+	return func(context.Context, executor.Output) (executor.Exit, error) {
 		exit.Started = time.Now()
 		return exit, nil
 	}
@@ -122,6 +136,8 @@ func TestRun(t *testing.T) {
 			cause: "a: the agent stopped", want: []string{"start a", "a lost: the agent stopped [exit 143]"}},
 		"ErrTimeout": {job: short, room: script{"a": hangs(0)}, result: plan.Failed, cause: "a: timeout of 1h exceeded",
 			want: []string{"start a", "a failed: timeout of 1h exceeded [exit 0]", "b skipped: a failed before it"}},
+		"SlowStart": {job: short, room: script{"a": late(ends(0)), "b": ends(0)}, result: plan.Passed,
+			want: []string{"start a", "a passed:  [exit 0]", "start b", "b passed:  [exit 0]"}},
 		"ErrTimeoutOfJob": {job: bounded, room: script{"a": hangs(143)}, result: plan.Failed, cause: "a: the job's timeout of 1h30m exceeded",
 			want: []string{"start a", "a failed: the job's timeout of 1h30m exceeded [exit 143]", "b skipped: a failed before it"}},
 	}
@@ -149,8 +165,8 @@ func TestRun(t *testing.T) {
 // A process that ended by itself just before it was to be interrupted keeps its own result.
 func TestRunKeepsWhatEndedByItself(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	room := script{"a": func(ctx context.Context) (executor.Exit, error) {
-		exit, err := ends(0)(ctx)
+	room := script{"a": func(ctx context.Context, _ executor.Output) (executor.Exit, error) {
+		exit, err := ends(0)(ctx, executor.Output{})
 		cancel(executor.Canceled{Reason: "canceled by dana"})
 		return exit, err
 	}}

@@ -95,6 +95,7 @@ func (s *show) take(m shim.Message) (last bool) {
 	switch {
 	case m.Started != nil:
 		s.exit.Started = time.Now()
+		s.out.Began()
 	case m.Wrote != nil:
 		s.out.Wrote(m.Wrote.Log, m.Wrote.Marks)
 	}

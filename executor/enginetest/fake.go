@@ -189,8 +189,10 @@ func (p *fakeProcess) start() error {
 	}
 	if err != nil {
 		p.readers.Wait()
+		return err
 	}
-	return err
+	p.out.Began()
+	return nil
 }
 
 func (p *fakeProcess) copy(r *os.File, stderr bool) {

@@ -41,7 +41,7 @@ func NewSpool(t testing.TB) *Spool {
 
 // Output is what an engine gets.
 func (s *Spool) Output() executor.Output {
-	return executor.Output{Log: s.log, Marks: s.marks, Wrote: func(logEnd, _ int64) {
+	return executor.Output{Log: s.log, Marks: s.marks, Began: func() {}, Wrote: func(logEnd, _ int64) {
 		s.told.Store(logEnd)
 		select {
 		case s.bell <- struct{}{}:
