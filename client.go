@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,6 +29,15 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.server, "server", "http://"+defaultListen, "URL of the server (TUTTI_SERVER)")
 	cmd.Flags().StringVar(&f.token, "token", "", "access token; rather set TUTTI_TOKEN, which no process list shows")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check() }
+}
+
+// check refuses what is no URL of a server.
+func (f *clientFlags) check() error {
+	if u, err := url.Parse(f.server); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return misused("--server %q (or TUTTI_SERVER) is no URL of a server such as http://%s", f.server, defaultListen)
+	}
+	return nil
 }
 
 // client makes the client. On the server's own host its admin needs no token: the data folder has it.

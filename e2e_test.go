@@ -369,6 +369,7 @@ func TestCommandsAgainstAServer(t *testing.T) {
 		{"no-such-command", 2, "", "no-such-command"},
 		{"runs --no-such-flag", 2, "", "no-such-flag"},
 		{"runs --token wrong", 1, "", "token"},
+		{"runs --server foo", 2, "", `"foo"`},
 		{"runs --server http://127.0.0.1:1", 3, "", "no server answers at http://127.0.0.1:1"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/tutti-ci/tutti/dsl"
 )
@@ -37,6 +38,9 @@ func readPipelines(path string) ([]dsl.File, error) {
 
 func readPipelineDir(dir string) ([]dsl.File, error) {
 	entries, err := os.ReadDir(dir)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, failed(fmt.Errorf("%s is a file; pipelines are .hcl files in a folder of that name", dir))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, failed(fmt.Errorf("no pipeline here: there is no %s; see 'tutti help' and the examples for how to begin", dir))
 	}

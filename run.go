@@ -80,6 +80,9 @@ func (l localRun) run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return fmt.Errorf("taking a snapshot of %s: %w", tree, err)
 	}
+	for _, dir := range snap.Nested {
+		fmt.Fprintf(con.Err, "tutti: %s is a repository of its own, such as a submodule; jobs find an empty folder there, as on a server\n", dir)
+	}
 	// The server and the agent outlive an interrupt: they have to end what runs, and to say how it ended.
 	h, err := startHost(context.WithoutCancel(ctx), hostConfig{
 		Server: serverConfig{Listen: "127.0.0.1:0", Data: data, InProcess: true},
@@ -125,7 +128,7 @@ func (l localRun) follow(ctx context.Context, con console, h *host, snap snapsho
 		// The interrupt is not the end of the run but a wish to end it; what it comes to is shown like any other end.
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 		defer cancel()
-		if _, err := c.Cancel(limited, run.ID); err != nil && server.KindOf(err) != server.Conflict {
+		if err := h.Server.Store.Cancel(limited, run.ID, "canceled by Ctrl-C"); err != nil && server.KindOf(err) != server.Conflict {
 			fmt.Fprintf(con.Err, "tutti: canceling the run: %v\n", err)
 		}
 	})

@@ -43,6 +43,10 @@ func triggerCommand(con console) *cobra.Command {
 			if flags.json {
 				return printJSON(con.Out, run)
 			}
+			if run.State == plan.Done { // it could not even begin
+				summarise(con.Out, run, pageOf(flags.server, run.ID), isTerminal(con.Out))
+				return unlessGood(run)
+			}
 			fmt.Fprintf(con.Out, "run %d of %s\n%s\n", run.ID, run.Pipeline, pageOf(flags.server, run.ID))
 			return nil
 		},
@@ -169,6 +173,11 @@ func watch(ctx context.Context, con console, c *client.Client, id server.RunID, 
 	if err != nil {
 		return err
 	}
+	return unlessGood(run)
+}
+
+// unlessGood answers the error that carries the exit code of a run that did not pass.
+func unlessGood(run server.Run) error {
 	if code := codeOfRun(run); code != exitOK {
 		return &exitError{Code: code}
 	}

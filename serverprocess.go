@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -83,6 +82,7 @@ func openServer(ctx context.Context, cfg serverConfig, log *slog.Logger) (_ *ser
 	if s.auth, err = auth.Open(cfg.Data, time.Now, log); err != nil {
 		return nil, err
 	}
+	s.auth.HTTPS = strings.HasPrefix(s.URL, "https://")
 	s.AdminToken, s.AgentToken = string(s.auth.Admin), string(s.auth.Agent)
 	if s.logs, err = logs.Open(filepath.Join(cfg.Data, "logs")); err != nil {
 		return nil, err
@@ -214,7 +214,7 @@ func (l countedLogs) Append(id server.LogID, off int64, data, marks []byte) (int
 // LoginLink makes a link that signs one person in, once.
 func (s *serverProcess) LoginLink() string {
 	code, _ := s.auth.NewCode()
-	return s.URL + "/login?code=" + url.QueryEscape(code)
+	return api.LoginURL(s.URL, code)
 }
 
 // lastRequests is how long requests under way may take when the server ends.

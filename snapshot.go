@@ -19,12 +19,15 @@ type snapshot struct {
 	Repo   string // bare repository with the snapshot as its only branch
 	Branch string // the working tree's branch, or "main"
 	Commit string
+	// Nested are folders of the tree that are repositories of their own: submodules and the like. They are empty in the
+	// snapshot, as they are in every job's workspace.
+	Nested []string
 }
 
 // takeSnapshot commits the tree at dir to a bare repository at repo. Files that .gitignore names are left out, in a folder
 // that is no git repository as well.
-func takeSnapshot(ctx context.Context, dir, repo string) (snapshot, error) {
-	s := snapshot{Root: dir, Repo: repo, Branch: "main"}
+func takeSnapshot(ctx context.Context, dir, repo string) (s snapshot, err error) {
+	s = snapshot{Root: dir, Repo: repo, Branch: "main"}
 	user := repositoryOf(ctx, dir)
 	if user.branch != "" {
 		s.Branch = user.branch
@@ -47,9 +50,27 @@ func takeSnapshot(ctx context.Context, dir, repo string) (snapshot, error) {
 			return s, err
 		}
 	}
-	commit, err := runGit(ctx, env, "rev-parse", "HEAD")
-	s.Commit = commit
+	if s.Nested, err = nestedIn(ctx, env); err != nil {
+		return s, err
+	}
+	s.Commit, err = runGit(ctx, env, "rev-parse", "HEAD")
 	return s, err
+}
+
+// nestedIn lists the entries of the index that are commits of other repositories.
+func nestedIn(ctx context.Context, env []string) ([]string, error) {
+	entries, err := runGit(ctx, env, "ls-files", "--stage", "-z")
+	if err != nil {
+		return nil, err
+	}
+	var nested []string
+	for entry := range strings.SplitSeq(entries, "\x00") {
+		if mode, _, _ := strings.Cut(entry, " "); mode == "160000" {
+			_, name, _ := strings.Cut(entry, "\t")
+			nested = append(nested, name)
+		}
+	}
+	return nested, nil
 }
 
 // userRepo is the repository that a folder belongs to; empty where there is none.
@@ -115,7 +136,7 @@ func runGit(ctx context.Context, env []string, args ...string) (string, error) {
 		if errors.Is(err, exec.ErrNotFound) {
 			return "", errors.New("git is not installed, and Tutti reads repositories with it")
 		}
-		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("git: %s (%w)", strings.Join(strings.Fields(stderr.String()), " "), err)
 	}
 	return strings.TrimSpace(stdout.String()), nil
 }

@@ -91,3 +91,22 @@ func TestSnapshotOfAFolderThatIsNoRepository(t *testing.T) {
 		t.Errorf("branch is %q, want main", snap.Branch)
 	}
 }
+
+func TestSnapshotNamesRepositoriesInside(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a", "a")
+	for _, inner := range []string{"inner", "in ner/two"} {
+		path := filepath.Join(dir, inner)
+		mustGit(t, "init", "--quiet", path)
+		write(t, path, "b", "b")
+		mustGit(t, "-C", path, "add", ".")
+		mustGit(t, "-C", path, "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "inner")
+	}
+	snap, err := takeSnapshot(t.Context(), dir, filepath.Join(t.TempDir(), "snap.git"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(snap.Nested, ","); got != "in ner/two,inner" {
+		t.Errorf("repositories inside are %q", got)
+	}
+}

@@ -76,7 +76,7 @@ func whereTimeWent(run server.Run) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s from start to end; of all jobs together %s ran scripts, %s made containers and moved files, %s waited for an agent",
+	return fmt.Sprintf("%s from start to end; of all jobs together %s ran scripts, %s made containers and moved files, %s waited for a free place on an agent",
 		short(run.FinishedAt.Sub(run.CreatedAt)), short(scripts), short(max(0, jobs-scripts)), short(max(0, queue)))
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,9 +114,17 @@ func (d Dialer) header() http.Header {
 // refused makes an error of an answer. A sentence is enough of its body.
 func refused(resp *http.Response) error {
 	defer resp.Body.Close() // only read
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 500))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 2<<10))
 	text := strings.TrimSpace(string(body))
-	if err != nil || text == "" {
+	var answer struct { // of a server of ours; a proxy's may be anything
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	switch {
+	case json.Unmarshal(body, &answer) == nil && answer.Error.Message != "":
+		text = answer.Error.Message
+	case err != nil || text == "":
 		text = http.StatusText(resp.StatusCode)
 	}
 	return &RefusedError{Status: resp.StatusCode, Message: text}
