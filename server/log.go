@@ -1,6 +1,10 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+)
 
 // A LogInfo says how much of a log the server holds.
 type LogInfo struct {
@@ -8,6 +12,15 @@ type LogInfo struct {
 	Lines int64 // of them; a last line without a line break counts
 	// Finished says that no byte will be added.
 	Finished bool
+}
+
+// LogOver says that nothing more of the log of one of the job's activities is to be expected, whatever LogInfo.Finished
+// says: the job is done, or the activity ended without a log, or its log will never be complete.
+//
+// That the activity is done is not enough. Its end and the bytes of its log come on two connections, and the end may be
+// here first: the log is then over when it is finished.
+func (j Job) LogOver(a Activity) bool {
+	return j.State == plan.Done || a.State == plan.Done && (a.LogSHA256 == "" || a.LogIncomplete != "")
 }
 
 // A LogLine is one line of a log.

@@ -299,7 +299,7 @@ type event struct{ id, name, data string }
 
 func events(t testing.TB, ctx context.Context, body io.Reader) func() event {
 	scanner := bufio.NewScanner(body)
-	scanner.Buffer(nil, 1<<20)
+	scanner.Buffer(nil, 4<<20)
 	return func() event {
 		t.Helper()
 		var e event

@@ -16,6 +16,10 @@ const (
 	maxLines   = 2000
 	// maxFullLine is how much of a line is shown to somebody who asks for all of it.
 	maxFullLine = 1 << 20
+	// maxText is about how much text one answer has. Lines are read batchLines at a time, so that no more than twice as much
+	// is ever held: a line has at most 16 KiB.
+	maxText    = 2 << 20
+	batchLines = 128
 )
 
 // A line is one line of a log as a terminal would show it.
@@ -59,47 +63,56 @@ func (a *API) getLines(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer watch.stop()
+	info, err := watch.stored()
+	if err != nil {
+		return err
+	}
 	var out lines
 	if full {
-		count = 1
-		out, err = a.readFullLine(watch, from)
+		out, err = a.readFullLine(watch, info, from)
 	} else {
-		out, err = a.readLines(watch, from, int(count))
+		out, err = a.readLines(watch, info, from, int(count))
 	}
 	if err != nil {
 		return err
 	}
-	complete := from+count <= out.Total // so the last line of it has ended as well
-	if watch.fixed && (complete || out.Finished) {
+	// Where another line follows, the last one of these has ended as well, and they stay as they are. That nobody expects
+	// more of the log, which is Finished as well, is no such promise.
+	followed := from+int64(len(out.Lines)) <= out.Total
+	if watch.fixed && (followed || info.Finished) {
 		w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
 	return writeJSON(w, out)
 }
 
-// readLines reads lines, long ones cut.
-func (a *API) readLines(watch *watch, from int64, count int) (lines, error) {
-	info, err := watch.info()
-	if err != nil {
-		return lines{}, err
-	}
-	out := lines{From: from, Total: info.Lines, Finished: info.Finished, Lines: []line{}}
-	if from > info.Lines {
-		return out, nil
-	}
-	raw, total, err := a.Logs.Lines(watch.id, from, count)
-	if err != nil {
-		return lines{}, err
-	}
-	out.Total = total
-	for _, l := range raw {
-		out.Lines = append(out.Lines, shownLine(l))
+// readLines reads lines of a log that is so long, long ones cut; fewer than count where they are too much text for one
+// answer.
+func (a *API) readLines(watch *watch, info server.LogInfo, from int64, count int) (lines, error) {
+	out := lines{From: from, Total: info.Lines, Finished: info.Finished || watch.over, Lines: []line{}}
+	// Lines that come meanwhile are left out. Else the last one of a batch, read when it was half written, could be followed
+	// by others.
+	end, text := min(from+int64(count), info.Lines+1), 0
+	for from < end && text < maxText {
+		raw, _, err := a.Logs.Lines(watch.id, from, int(min(end-from, batchLines)))
+		if err != nil {
+			return lines{}, err
+		}
+		if len(raw) == 0 {
+			return lines{}, fmt.Errorf("reading line %d of %d: %w", from, info.Lines, io.ErrUnexpectedEOF)
+		}
+		for _, l := range raw {
+			if text >= maxText {
+				break
+			}
+			out.Lines, text, from = append(out.Lines, shownLine(l)), text+len(l.Text), from+1
+		}
 	}
 	return out, nil
 }
 
 // readFullLine reads one line as far as a browser can bear it.
-func (a *API) readFullLine(watch *watch, number int64) (lines, error) {
-	out, err := a.readLines(watch, number, 1)
+func (a *API) readFullLine(watch *watch, info server.LogInfo, number int64) (lines, error) {
+	out, err := a.readLines(watch, info, number, 1)
 	if err != nil || len(out.Lines) == 0 {
 		return out, err
 	}

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -111,8 +113,6 @@ func (l *liveLines) send(ctx context.Context) (done bool, err error) {
 	if l.watch.gone && !l.watch.fixed {
 		return true, l.stream.send(0, "gone", struct{}{})
 	}
-	// A log may be complete a moment before its activity is done; viewers want to see both.
-	over := l.watch.over
 	info, err := l.watch.info()
 	if err != nil {
 		return false, err
@@ -126,25 +126,33 @@ func (l *liveLines) send(ctx context.Context) (done bool, err error) {
 		}
 		l.sent = info.Bytes
 	}
-	if over {
+	if l.watch.ended(info) { // viewers want to see both
 		return true, l.stream.send(0, "end", l.current())
 	}
 	return false, nil
 }
 
-// sendLines sends the last of the lines that are there, and then lets some time pass, so that those that come now make
-// one event.
+// sendLines sends the last of the lines that are there, in more than one event if they are long, and then lets some time
+// pass, so that those that come now make one event.
 func (l *liveLines) sendLines(ctx context.Context, info server.LogInfo) error {
-	from := max(l.next, info.Lines-int64(l.keep)+1)
-	out, err := l.api.readLines(l.watch, from, int(info.Lines-from+1))
-	if err != nil {
-		return err
-	}
-	if l.next, err = l.lineAfter(info); err != nil {
-		return err
-	}
-	if err := l.stream.send(l.next, "log", out); err != nil {
-		return err
+	for from := max(l.next, info.Lines-int64(l.keep)+1); from <= info.Lines; {
+		out, err := l.api.readLines(l.watch, info, from, int(info.Lines-from+1))
+		if err != nil {
+			return err
+		}
+		if len(out.Lines) == 0 {
+			return fmt.Errorf("reading line %d of %d: %w", from, info.Lines, io.ErrUnexpectedEOF)
+		}
+		from += int64(len(out.Lines))
+		l.next = from
+		if from > info.Lines {
+			if l.next, err = l.lineAfter(info); err != nil {
+				return err
+			}
+		}
+		if err := l.stream.send(l.next, "log", out); err != nil {
+			return err
+		}
 	}
 	pause := time.NewTimer(coalesce)
 	defer pause.Stop()

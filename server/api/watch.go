@@ -15,7 +15,8 @@ type watch struct {
 	id       server.LogID // its epoch is 0 until the job has begun
 	fixed    bool         // the client asked for this epoch
 	activity server.Activity
-	// over says that the store expects no more of this log; gone, that it is of an earlier try, and another one is current.
+	// over says that nothing more of this log is to be expected, finished or not; gone, that it is of an earlier try, and
+	// another one is current.
 	over, gone bool
 
 	grown   <-chan struct{} // nil until the job has begun
@@ -72,18 +73,28 @@ func (w *watch) look(ctx context.Context) error {
 	}
 	w.activity = activity
 	w.gone = w.id.Epoch != job.Epoch
-	w.over = w.gone || activity.State == plan.Done || job.State == plan.Done
+	w.over = w.gone || job.LogOver(activity)
 	return nil
 }
 
-// info answers how long the log is, and whether that is all. A log of a job that has not begun is empty.
+// info answers how long the log is, and whether that is all.
 func (w *watch) info() (server.LogInfo, error) {
-	if w.id.Epoch == 0 {
-		return server.LogInfo{Finished: w.over}, nil
-	}
-	info, err := w.api.Logs.Info(w.id)
+	info, err := w.stored()
 	info.Finished = info.Finished || w.over
 	return info, err
+}
+
+// stored answers what the log store knows of the log. One of a job that has not begun is empty.
+func (w *watch) stored() (server.LogInfo, error) {
+	if w.id.Epoch == 0 {
+		return server.LogInfo{}, nil
+	}
+	return w.api.Logs.Info(w.id)
+}
+
+// ended says whether the activity ended as well as its log, as info has it. A log may be complete before or after that.
+func (w *watch) ended(info server.LogInfo) bool {
+	return w.over || info.Finished && w.activity.State == plan.Done
 }
 
 // find looks a job and one of its activities up.

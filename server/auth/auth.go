@@ -14,6 +14,9 @@ import (
 type Auth struct {
 	// Admin opens everything but the agents' endpoints; Agent opens those alone.
 	Admin, Agent Token
+	// HTTPS says that people reach the server by https even where a request does not look so, because a proxy ends TLS in
+	// front of it. Set it before anything is served.
+	HTTPS bool
 
 	codes    *codes
 	sessions *sessions
@@ -82,10 +85,13 @@ func (a *Auth) setCookie(w http.ResponseWriter, r *http.Request, value string, m
 		Path:     "/",
 		MaxAge:   maxAge,
 		HttpOnly: true,
-		Secure:   r.TLS != nil,
+		Secure:   a.isHTTPS(r),
 		SameSite: http.SameSiteLaxMode,
 	})
 }
+
+// isHTTPS says whether the client speaks TLS, with us or with a proxy.
+func (a *Auth) isHTTPS(r *http.Request) bool { return a.HTTPS || r.TLS != nil }
 
 // signedIn says whether the request comes from a browser with a session.
 func (a *Auth) signedIn(r *http.Request) bool {

@@ -256,3 +256,22 @@ func TestGuard(t *testing.T) {
 		t.Errorf("the admin is %q to what is guarded", who)
 	}
 }
+
+// Behind a proxy that ends TLS no request looks like https.
+func TestHTTPSBehindAProxy(t *testing.T) {
+	for _, https := range []bool{false, true} {
+		a := open(t, t.TempDir(), newClock())
+		a.HTTPS = https
+		code, _ := a.NewCode()
+		cookie, err := signIn(t, a, code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cookie.Secure != https {
+			t.Errorf("with HTTPS = %t the cookie is %v", https, cookie)
+		}
+		if got := request(a, http.MethodGet, "/healthz", nil).Header().Get("Strict-Transport-Security"); (got != "") != https {
+			t.Errorf("with HTTPS = %t Strict-Transport-Security is %q", https, got)
+		}
+	}
+}

@@ -23,7 +23,7 @@ type Guard struct {
 
 // ServeHTTP lets the request pass with its actor, or refuses it. A browser that is not signed in is sent to /login.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setHeaders(w, r)
+	setHeaders(w, g.Auth.isHTTPS(r))
 	actor, err := g.admit(r)
 	switch {
 	case err == nil:

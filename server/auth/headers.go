@@ -7,14 +7,14 @@ import "net/http"
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-func setHeaders(w http.ResponseWriter, r *http.Request) {
+func setHeaders(w http.ResponseWriter, https bool) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", csp)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin")
-	if r.TLS != nil {
+	if https {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }

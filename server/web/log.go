@@ -111,9 +111,9 @@ func (v *logView) logID() server.LogID {
 // readWindow reads the lines that the page shows first: those that the URL marks, else the first failing ones of a log
 // that failed, else the end.
 func (s *Site) readWindow(v *logView) error {
-	done := v.Activity.State == plan.Done || v.Job.State == plan.Done
+	over := v.Job.LogOver(v.Activity)
 	if v.Job.Epoch == 0 {
-		v.Digits, v.Info.Finished = 1, done
+		v.Digits, v.Info.Finished = 1, over
 		return nil
 	}
 	info, err := s.Logs.Info(v.logID())
@@ -121,7 +121,8 @@ func (s *Site) readWindow(v *logView) error {
 		return err
 	}
 	v.Info = info
-	v.Info.Finished = done // a log may be complete a moment before its activity is done
+	// The page streams until both the log and the activity have ended, whichever comes first.
+	v.Info.Finished = over || info.Finished && v.Activity.State == plan.Done
 	if v.Selected.From == 0 && bad(v.Activity.Result) {
 		tail, err := s.tail(v.logID())
 		if err != nil {

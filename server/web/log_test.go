@@ -134,6 +134,18 @@ func TestLongLog(t *testing.T) {
 	b.checkPolicy()
 }
 
+// A chunk of long lines is too much text for one answer.
+func TestLogOfLongLines(t *testing.T) {
+	const total = 400
+	browser := startBrowser(t)
+	s := servertest.New(t)
+	run := s.Logged(bytes.Repeat([]byte(strings.Repeat("x", 16<<10-1)+"\n"), total))
+	b := browser.open(t, s)
+	b.visit(logPage(run.ID, "test", "unit"))
+	b.until("all of the lines are there", fmt.Sprintf(`document.querySelectorAll("#log .r:not(.wait)").length === %d`, total))
+	b.checkPolicy()
+}
+
 func TestWildLog(t *testing.T) {
 	browser := startBrowser(t)
 	s := servertest.New(t)

@@ -1,15 +1,20 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tutti-ci/tutti/server"
 )
 
-// maxForm bounds the body of a form.
-const maxForm = 16 << 10
+// maxForm and formTime bound the body of a form: anybody may send one to sign in.
+const (
+	maxForm  = 16 << 10
+	formTime = 10 * time.Second
+)
 
 // loginView is the page that signs a person in.
 type loginView struct{ Code, Next string }
@@ -23,6 +28,9 @@ func (s *Site) showLogin(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime)); err != nil {
+		return fmt.Errorf("bounding the time for a form: %w", err)
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		return server.Errorf(server.Invalid, "this form could not be read: %w", err)

@@ -53,16 +53,23 @@ export class Lines {
     const c = chunkOf(n);
     let job = this.loading.get(c);
     if (!job) {
-      job = this.fetch("/lines", { from: c * CHUNK + 1, count: CHUNK })
-        .then((d) => {
-          this.put(d.from, d.lines);
-          return d.lines.length > 0;
-        })
+      job = this.fetchChunk(c)
         .catch(() => false)
         .finally(() => this.loading.delete(c));
       this.loading.set(c, job);
     }
     return job;
+  }
+
+  /** Lines that are too much text for one answer come in several. @param {number} c @returns {Promise<boolean>} */
+  async fetchChunk(c) {
+    const first = c * CHUNK + 1, end = first + CHUNK;
+    for (let from = first; ; ) {
+      const d = await this.fetch("/lines", { from, count: end - from });
+      this.put(d.from, d.lines);
+      from += d.lines.length;
+      if (!d.lines.length || from >= end || from > d.total) return from > first;
+    }
   }
 
   /** @param {string} path @param {Record<string, string | number>} query @param {AbortSignal} [signal] */
