@@ -91,7 +91,7 @@ func (a *Agent) open() (*worker, error) {
 		return nil, err
 	}
 	dialer := wire.Dialer{URL: a.ServerURL, Token: a.Token}
-	if w.workspaces, err = openWorkspaces(filepath.Join(a.DataDir, "workspaces"), dialer, w.id); err != nil {
+	if w.workspaces, err = openWorkspaces(filepath.Join(a.DataDir, "workspaces"), dialer, w.id, w.log); err != nil {
 		return nil, err
 	}
 	w.dialer, w.ship, w.health = dialer, newShipper(), newHealth(a.Engine, w.poke)
@@ -114,6 +114,7 @@ type worker struct {
 	workspaces   *workspaces
 	ship         *shipper
 	health       *health
+	rooms        rooms
 	left         []entry // jobs of the process before this one
 
 	wake    chan struct{} // filled when the server should be told something
@@ -141,6 +142,7 @@ func (w *worker) run(ctx context.Context) {
 	defer hangUp()
 	var parts sync.WaitGroup
 	parts.Go(func() { w.health.run(serving, w.busy) })
+	parts.Go(func() { w.rooms.run(serving) })
 	w.resumeAll(serving)
 	parts.Go(func() { w.connect(serving) })
 	<-ctx.Done()

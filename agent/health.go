@@ -93,7 +93,7 @@ func (h *health) ask(ctx context.Context) error {
 func (h *health) set(err error) {
 	why := ""
 	if err != nil {
-		why = err.Error()
+		why = brief(err.Error())
 	}
 	h.mu.Lock()
 	same := h.why == why

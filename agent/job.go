@@ -18,10 +18,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	closeLimit   = time.Minute // for the removal of what a job made on the engine
-	missingPause = time.Second // before logs are offered again of which the server says that bytes are missing
-)
+// missingPause is the time before logs are offered again of which the server says that bytes are missing.
+const missingPause = time.Second
 
 // errDiscarded is why a job ends of which the server wants to hear nothing more.
 var errDiscarded = errors.New("the server gave the job up")
@@ -132,7 +130,7 @@ func (w *worker) unfinished() int {
 
 // decline gives an offer back. The caller holds mu.
 func (w *worker) decline(c wire.Claim, why error) {
-	w.declined = append(w.declined, wire.Decline{Claim: c, Reason: why.Error()})
+	w.declined = append(w.declined, wire.Decline{Claim: c, Reason: brief(why.Error())})
 	w.poke()
 }
 
@@ -150,7 +148,7 @@ func (j *job) run(life, work context.Context) {
 	var closing sync.WaitGroup
 	defer closing.Wait()
 	if room != nil {
-		closing.Go(func() { j.closeRoom(life, room) })
+		closing.Go(func() { j.w.rooms.close(life, room, log) })
 	}
 	if err != nil {
 		log.Warn("declining a job", "error", err)
@@ -217,27 +215,22 @@ func (j *job) execute(life, work context.Context, room executor.Room) (outcome e
 	return outcome, life.Err() == nil
 }
 
-// closeRoom removes what the job made, also after its end.
-func (j *job) closeRoom(ctx context.Context, room executor.Room) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-	defer cancel()
-	if err := room.Close(ctx); err != nil {
-		j.log().Error("what a job made could not be removed", "error", err)
-	}
-}
-
 // conclude brings the end of a job to the server: first the last byte of its logs, then its result, until the server
 // says that it has both.
 func (j *job) conclude(ctx context.Context, outcome executor.Outcome) {
+	j.w.ship.failOpen(j.claim, "the agent could not keep it to its end") // nothing writes any more
 	for {
 		broken, err := j.w.ship.settle(ctx, j.claim)
 		if err != nil {
 			return
 		}
 		err = j.revise(func(r *wire.Report) error {
-			r.Phase, r.Result, r.Cause = wire.PhaseFinished, outcome.Result, outcome.Cause
+			r.Phase, r.Result, r.Cause = wire.PhaseFinished, outcome.Result, brief(outcome.Cause)
 			for i, a := range r.Activities {
-				r.Activities[i].LogIncomplete = broken[a.Name]
+				if a.State == plan.Running { // its end could not be noted
+					r.Activities[i].State, r.Activities[i].Result, r.Activities[i].Cause = plan.Done, plan.Lost, r.Cause
+				}
+				r.Activities[i].LogIncomplete = brief(broken[a.Name])
 			}
 			return nil
 		})

@@ -99,6 +99,9 @@ func encodeRecord(rec record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(body) > maxRecord { // it would be taken for the torn end of the journal
+		return nil, fmt.Errorf("a record of %d bytes is too large", len(body))
+	}
 	data := binary.LittleEndian.AppendUint32(nil, uint32(len(body)))
 	data = binary.LittleEndian.AppendUint32(data, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
 	return append(data, body...), nil

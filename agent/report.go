@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tutti-ci/tutti/agent/wire"
 	"github.com/tutti-ci/tutti/dsl/plan"
@@ -27,7 +29,13 @@ func (j *job) Started(activity string, at time.Time) (executor.Output, error) {
 		began := plan.Duration(max(0, at.Sub(j.startedAt)))
 		a.State, a.Began = plan.Running, &began
 	})
-	return executor.Output{Log: log, Marks: marks, Wrote: func(logEnd, marksEnd int64) { j.w.ship.wrote(st, logEnd, marksEnd) }}, err
+	if err != nil { // the activity will not run, and nobody will call Finished
+		j.current = current{}
+		err = errors.Join(err, log.Close(), marks.Close())
+		j.w.ship.fail(st, err)
+		return executor.Output{}, err
+	}
+	return executor.Output{Log: log, Marks: marks, Wrote: func(logEnd, marksEnd int64) { j.w.ship.wrote(st, logEnd, marksEnd) }}, nil
 }
 
 // Finished implements executor.Reporter.
@@ -39,7 +47,7 @@ func (j *job) Finished(activity string, outcome executor.Outcome) error {
 	cur := j.current
 	j.current = current{}
 	return j.change(activity, func(a *wire.ActivityReport) {
-		a.State, a.Result, a.Cause = plan.Done, outcome.Result, outcome.Cause
+		a.State, a.Result, a.Cause = plan.Done, outcome.Result, brief(outcome.Cause)
 		a.LogBytes, a.LogSHA256 = length, hash
 		if e := outcome.Exit; e != nil {
 			code := e.Code
@@ -63,12 +71,17 @@ func (j *job) times(reported time.Time, exit *executor.Exit) (began, took plan.D
 }
 
 // closeLog ends the log of an activity that was started, and answers its length and hash. Where the engine does not know
-// them, because it lost its process, they are what is in the spool.
+// them, because it lost its process, they are what is in the spool. A log that cannot be closed is not waited for.
 func (j *job) closeLog(activity string, exit *executor.Exit) (length int64, hash string, err error) {
 	cur := j.current
 	if cur.stream == nil {
 		return 0, "", nil
 	}
+	defer func() {
+		if err != nil {
+			j.w.ship.fail(cur.stream, err)
+		}
+	}()
 	info, err := cur.marks.Stat()
 	closing := errors.Join(err, cur.log.Close(), cur.marks.Close())
 	if closing != nil {
@@ -126,4 +139,21 @@ func (j *job) revise(how func(*wire.Report) error) error {
 	}
 	j.w.poke()
 	return nil
+}
+
+// maxReason bounds what a report says in words. They may be the user's (the name of a command, its PATH), and what nobody
+// can send would be tried for ever.
+const maxReason = 2 << 10
+
+// brief cuts words that go to the server.
+func brief(words string) string {
+	words = strings.ToValidUTF8(words, "\uFFFD")
+	if len(words) <= maxReason {
+		return words
+	}
+	end := maxReason - len("…")
+	for !utf8.RuneStart(words[end]) {
+		end--
+	}
+	return words[:end] + "…"
 }

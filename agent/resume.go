@@ -35,7 +35,7 @@ func (w *worker) resumeAll(ctx context.Context) {
 			w.log.Error("the journal holds a plan that cannot be read", "error", err)
 		}
 		claims = append(claims, e.Offer.Claim)
-		j, life, _ := w.newJob(ctx, e.Offer, p)
+		j, life, work := w.newJob(ctx, e.Offer, p)
 		if e.Report.Revision > 0 {
 			j.report = e.Report
 		}
@@ -46,7 +46,7 @@ func (w *worker) resumeAll(ctx context.Context) {
 		w.mu.Lock()
 		w.jobs[j.claim] = j
 		w.mu.Unlock()
-		w.running.Go(func() { j.resume(life, e.Report) })
+		w.running.Go(func() { j.resume(life, work, e.Report) })
 	}
 	if err := w.spool.keepOnly(claims); err != nil {
 		w.log.Error("the spool holds what it should not", "error", err)
@@ -54,11 +54,13 @@ func (w *worker) resumeAll(ctx context.Context) {
 }
 
 // resume brings what is left of a job to the server: its logs to the last byte, and that it is lost, unless it had ended.
-func (j *job) resume(life context.Context, last wire.Report) {
+func (j *job) resume(life, work context.Context, last wire.Report) {
 	defer j.discard() // for the contexts' sake
 	select {
-	case <-j.w.health.swept: // from now on nothing writes to the spool
-	case <-life.Done():
+	case <-j.w.health.swept: // from now on nothing of it runs
+	case <-work.Done(): // who canceled it does not wait for an engine that may never answer
+	}
+	if life.Err() != nil {
 		j.forget(life)
 		return
 	}
@@ -101,7 +103,7 @@ func (j *job) resumeActivity(a *wire.ActivityReport, broken string) string {
 	case errors.Is(err, os.ErrNotExist) && a.LogSHA256 == "":
 		return broken // it had no time to make one
 	case err != nil:
-		a.LogIncomplete = err.Error()
+		a.LogIncomplete = brief(err.Error())
 		return broken
 	case a.LogSHA256 == "":
 		a.LogBytes, a.LogSHA256 = length, hash
@@ -109,8 +111,6 @@ func (j *job) resumeActivity(a *wire.ActivityReport, broken string) string {
 		j.log().Error("the spool lost bytes", "activity", a.Name, "had", a.LogBytes, "has", length)
 		a.LogIncomplete = fmt.Sprintf("the agent's spool holds %d of its %d bytes after a restart", length, a.LogBytes)
 	}
-	st := j.stream(a.Name)
-	j.w.ship.add(st)
-	j.w.ship.complete(st, length, marks)
+	j.w.ship.addWhole(j.stream(a.Name), length, marks)
 	return broken
 }

@@ -52,12 +52,43 @@ func (s *shipper) wrote(st *stream, logEnd, marksEnd int64) {
 	s.poke()
 }
 
+// addWhole takes up a log that has all its bytes already. The server may have them too, and be faster to say so than
+// complete after add.
+func (s *shipper) addWhole(st *stream, logEnd, marksEnd int64) {
+	st.marksEnd.Store(marksEnd)
+	st.logEnd.Store(logEnd)
+	st.complete = true // nobody else knows st yet
+	s.add(st)
+}
+
 // complete says that a log has all its bytes.
 func (s *shipper) complete(st *stream, logEnd, marksEnd int64) {
 	s.wrote(st, logEnd, marksEnd)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.complete = true
+	s.tell()
+}
+
+// fail says that no more can be sent of a log than is known of it by now.
+func (s *shipper) fail(st *stream, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.broken = why.Error()
+	st.rest()
+	s.tell()
+}
+
+// failOpen fails the logs of a job that nobody will complete any more.
+func (s *shipper) failOpen(c wire.Claim, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.streams {
+		if st.claim == c && !st.complete && st.broken == "" {
+			st.broken = why
+			st.rest()
+		}
+	}
 	s.tell()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,13 +30,14 @@ type workspaces struct {
 	dialer wire.Dialer
 	agent  string
 	client *http.Client
+	log    *slog.Logger
 
 	mu      sync.Mutex               // guards fetches
 	fetches map[string]chan struct{} // by name; closed when the fetch is over
 }
 
 // openWorkspaces starts with an empty cache: of files from before a power loss nobody knows what they hold.
-func openWorkspaces(dir string, dialer wire.Dialer, agent string) (*workspaces, error) {
+func openWorkspaces(dir string, dialer wire.Dialer, agent string, log *slog.Logger) (*workspaces, error) {
 	err := os.RemoveAll(dir)
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
@@ -43,7 +45,9 @@ func openWorkspaces(dir string, dialer wire.Dialer, agent string) (*workspaces, 
 	if err != nil {
 		return nil, fmt.Errorf("making the cache of workspaces: %w", err)
 	}
-	return &workspaces{dir: dir, dialer: dialer, agent: agent, client: &http.Client{}, fetches: make(map[string]chan struct{})}, nil
+	return &workspaces{
+		dir: dir, dialer: dialer, agent: agent, client: &http.Client{}, log: log, fetches: make(map[string]chan struct{}),
+	}, nil
 }
 
 // keyPart is what a project's name and a commit may be, to be part of a file's name.
@@ -59,7 +63,11 @@ func (s *workspaces) open(ctx context.Context, offer wire.Offer) (*os.File, erro
 		file, err := os.Open(name)
 		if err == nil {
 			now := time.Now() // the file's time says when it was used; no decision but that of prune hangs on it
-			return file, os.Chtimes(name, now, now)
+			err := os.Chtimes(name, now, now)
+			if err == nil || errors.Is(err, os.ErrNotExist) { // pruned since; who has it open can read it
+				return file, nil
+			}
+			return nil, errors.Join(fmt.Errorf("opening the workspace: %w", err), file.Close())
 		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("opening the workspace: %w", err)
@@ -97,7 +105,10 @@ func (s *workspaces) fetchOnce(ctx context.Context, name string, c wire.Claim) (
 	if err != nil {
 		return nil, fmt.Errorf("fetching the workspace: %w", err)
 	}
-	return file, s.prune(name)
+	if err := s.prune(name); err != nil { // the cache is too large then; the job can run
+		s.log.Warn("the cache of workspaces cannot be tidied", "error", err)
+	}
+	return file, nil
 }
 
 func (s *workspaces) fetch(ctx context.Context, name string, c wire.Claim) (*os.File, error) {

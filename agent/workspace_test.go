@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,7 +31,7 @@ func TestWorkspaces(t *testing.T) {
 	}))
 	defer web.Close()
 	dir := filepath.Join(t.TempDir(), "workspaces")
-	s, err := openWorkspaces(dir, wire.Dialer{URL: web.URL, Token: "secret"}, "me")
+	s, err := openWorkspaces(dir, wire.Dialer{URL: web.URL, Token: "secret"}, "me", slog.New(slog.DiscardHandler))
 	must(t, err)
 
 	if _, err := s.open(t.Context(), offer(1)); err == nil {
@@ -71,5 +72,23 @@ func TestWorkspaces(t *testing.T) {
 	bad.Commit = "../../etc/passwd"
 	if _, err := s.open(t.Context(), bad); err == nil {
 		t.Error("a commit that is a path was taken")
+	}
+}
+
+// TestWorkspacesCannotBePruned has the tidying of the cache fail: the job can run all the same.
+func TestWorkspacesCannotBePruned(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "files") }))
+	defer web.Close()
+	dir := filepath.Join(t.TempDir(), "workspaces")
+	s, err := openWorkspaces(dir, wire.Dialer{URL: web.URL, Token: "secret"}, "me", slog.New(slog.DiscardHandler))
+	must(t, err)
+	for i := range maxWorkspaces + 1 { // folders that are not empty cannot be removed
+		must(t, os.MkdirAll(filepath.Join(dir, fmt.Sprintf("f%d.tar", i), "x"), 0o700))
+	}
+	file, err := s.open(t.Context(), offer(1))
+	must(t, err)
+	defer file.Close()
+	if got, err := io.ReadAll(file); err != nil || string(got) != "files" {
+		t.Errorf("the workspace is %q (%v)", got, err)
 	}
 }

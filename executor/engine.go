@@ -35,7 +35,7 @@ type Room interface {
 	// engine's trouble.
 	Run(ctx context.Context, activity plan.Activity, out Output) (Exit, error)
 	// Close ends what still runs and removes all that the Room made. It works on a canceled job as well, so the caller
-	// gives it a context of its own, with a limit.
+	// gives it a context of its own, with a limit. If it fails it may be called again.
 	Close(ctx context.Context) error
 }
 

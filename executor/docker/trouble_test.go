@@ -143,3 +143,24 @@ func TestTimeoutIsNamed(t *testing.T) {
 		t.Errorf("outcome %+v, %v", outcome, err)
 	}
 }
+
+// A room that could not be closed in time can be closed later.
+func TestCloseAgain(t *testing.T) {
+	spec := sequence(dockertest.Busybox(t), "true")
+	room, err := newEngine(t, docker.Config{}).Open(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := room.Run(t.Context(), spec.Job.Activities[0], enginetest.NewSpool(t).Output()); err != nil {
+		t.Fatal(err)
+	}
+	none, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := room.Close(none); err == nil {
+		t.Error("a room was closed without time")
+	}
+	if err := room.Close(t.Context()); err != nil {
+		t.Errorf("closing it again: %v", err)
+	}
+	// newEngine looks at what is left.
+}

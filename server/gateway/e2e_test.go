@@ -111,8 +111,9 @@ func TestCancelWhileAway(t *testing.T) {
 	h := open(t, t.TempDir(), 0)
 	c := h.cutter()
 	h.agent(t.TempDir(), c.url())
-	id := h.start("exec sleep 60")
+	id := h.start("echo begun; exec sleep 60")
 	h.until(id, "running", func(r server.Run) bool { return r.Jobs[0].Activities[0].State == plan.Running })
+	waitFor(t, h, server.LogID{Run: id, Job: "test", Epoch: 1, Activity: "a0"}, 6) // or the cut hits its workspace
 	c.cut()
 	if err := h.db.Cancel(t.Context(), id, "canceled by dana"); err != nil {
 		t.Fatal(err)

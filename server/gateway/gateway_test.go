@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -49,7 +48,7 @@ func testLogger(t testing.TB) *slog.Logger {
 }
 
 // open starts a server on the data in dir.
-func open(t testing.TB, dir string, fence time.Duration) *house {
+func open(t testing.TB, dir string, fence time.Duration, change ...func(*gateway.Gateway)) *house {
 	t.Helper()
 	h := &house{t: t}
 	var err error
@@ -70,6 +69,9 @@ func open(t testing.TB, dir string, fence time.Duration) *house {
 	h.gateway = &gateway.Gateway{
 		Jobs: h.db, Agents: h.db, Queue: q, Logs: h.logs, Workspace: workspace, Version: "test", Fence: fence, Log: testLogger(t),
 		Token: func(got string) bool { return got == token },
+	}
+	for _, each := range change {
+		each(h.gateway)
 	}
 	h.db.OnChange = func(run server.RunID) {
 		q.Wake()
@@ -281,19 +283,4 @@ func waitFor(t *testing.T, h *house, id server.LogID, bytes int64) {
 			t.Fatalf("the log has %d bytes, not %d", info.Bytes, bytes)
 		}
 	}
-}
-
-func request(t *testing.T, url string, header http.Header) int {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header = header
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode
 }

@@ -143,7 +143,8 @@ func (s *session) grantWork(ctx context.Context) error {
 func (s *session) offer(ctx context.Context, job server.QueuedJob, c server.Claim) error {
 	p, data, err := s.plan(ctx, c)
 	if err != nil {
-		return errors.Join(err, s.takeBack(ctx, c, "its plan cannot be read"))
+		_, returning := s.takeBack(ctx, c, "its plan cannot be read")
+		return errors.Join(err, returning)
 	}
 	names := make(map[string]bool, len(p.Activities))
 	for _, a := range p.Activities {
@@ -180,18 +181,22 @@ func (s *session) plan(ctx context.Context, c server.Claim) (plan.Job, []byte, e
 	return p, data, nil
 }
 
-// takeBack returns an offer to the queue.
-func (s *session) takeBack(ctx context.Context, c server.Claim, why string) error {
-	s.drop(c)
+// takeBack returns an offer to the queue. It answers false, and changes nothing, if it is an offer no more: it may have
+// been accepted at this moment.
+func (s *session) takeBack(ctx context.Context, c server.Claim, why string) (bool, error) {
 	err := s.g.Jobs.Return(ctx, c, why)
 	if errors.Is(err, server.ErrStale) {
-		return nil
+		return false, nil
 	}
-	return err
+	s.drop(c)
+	return err == nil, err
 }
 
 // hearAccept lets an accepted job start.
 func (s *session) hearAccept(ctx context.Context, c server.Claim) error {
+	if !s.grant(c, func(*grant) {}) { // the offer went back, or was somebody else's
+		return s.stale(c)
+	}
 	err := s.g.Jobs.Accept(ctx, c)
 	if errors.Is(err, server.ErrStale) {
 		return s.stale(c)
@@ -203,8 +208,9 @@ func (s *session) hearAccept(ctx context.Context, c server.Claim) error {
 		gr.running = true
 		gr.timer.stop()
 	})
-	if !ours { // the offer went back and was made to somebody else under another epoch, or the store would not have taken it
-		return s.stale(c)
+	if !ours { // whoever dropped it meanwhile did not know that it was accepted, and nobody else may run it
+		err := s.g.forsake(ctx, server.HeldJob{Claim: c, Running: true}, "agent "+s.agent.Name+" accepted it too late")
+		return errors.Join(err, s.stale(c))
 	}
 	return s.control.Send(wire.Start{Claim: onWire(c)})
 }
@@ -214,7 +220,14 @@ func (s *session) hearDecline(ctx context.Context, c server.Claim, reason string
 	s.mu.Lock()
 	s.pause = true
 	s.mu.Unlock()
-	return s.takeBack(ctx, c, "agent "+s.agent.Name+" declined it: "+reason)
+	running := false
+	if !s.grant(c, func(gr *grant) { running = gr.running }) {
+		return nil // the offer went back, or was somebody else's
+	}
+	why := "agent " + s.agent.Name + " declined it: " + reason
+	err := s.g.forsake(ctx, server.HeldJob{Claim: c, Running: running}, why)
+	s.drop(c)
+	return err
 }
 
 // stale tells the agent to forget a job.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -18,7 +19,7 @@ const (
 	// syncPause is the least time between two commits for one agent, so that a log that comes in small pieces does not
 	// keep the disk busy.
 	syncPause = 10 * time.Millisecond
-	// maxStreams bounds the logs that one connection may open.
+	// maxStreams bounds the logs that one connection may have open.
 	maxStreams = 10_000
 )
 
@@ -113,7 +114,10 @@ func (in *ingest) receive(ctx context.Context) error {
 // open takes up a stream and says how much of it is here.
 func (in *ingest) open(ctx context.Context, f wire.LogOpen) error {
 	if len(in.streams) >= maxStreams {
-		return fmt.Errorf("the agent opened more than %d logs", maxStreams)
+		in.tidy()
+	}
+	if len(in.streams) >= maxStreams {
+		return fmt.Errorf("the agent has more than %d logs open", maxStreams)
 	}
 	c := claimOf(f.Claim)
 	id := server.LogID{Run: c.Run, Job: c.Job, Epoch: c.Epoch, Activity: f.Activity}
@@ -133,6 +137,16 @@ func (in *ingest) open(ctx context.Context, f wire.LogOpen) error {
 	}
 	in.streams[f.Stream] = &inbound{id: id, number: f.Stream, asked: -1}
 	return in.conn.Send(wire.LogAck{Stream: f.Stream, Length: length})
+}
+
+// tidy forgets the streams of which nothing will come any more.
+func (in *ingest) tidy() {
+	maps.DeleteFunc(in.streams, func(_ uint32, st *inbound) bool {
+		over := false
+		c := server.Claim{Run: st.id.Run, Job: st.id.Job, Epoch: st.id.Epoch}
+		held := in.s.grant(c, func(gr *grant) { over = gr.finished[st.id.Activity] || gr.incomplete[st.id.Activity] != "" })
+		return !held || over
+	})
 }
 
 // activities answers the names of the activities of a job; nil if the agent does not have it.

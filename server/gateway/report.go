@@ -92,7 +92,7 @@ func (s *session) rejectReport(ctx context.Context, c server.Claim, why error) e
 func (s *session) finishLogs(r *server.JobReport, names map[string]bool) (missing bool, err error) {
 	for i := range r.Activities {
 		a := &r.Activities[i]
-		if a.State != plan.Done || a.LogSHA256 == "" || !names[a.Name] {
+		if a.State != plan.Done || a.LogSHA256 == "" && a.LogIncomplete == "" || !names[a.Name] {
 			continue
 		}
 		short, err := s.finishLog(r.Claim, a)
@@ -111,6 +111,9 @@ func (s *session) finishLog(c server.Claim, a *server.ActivityReport) (missing b
 	if known != "" || finished {
 		a.LogIncomplete = known
 		return false, nil
+	}
+	if a.LogSHA256 == "" { // the agent does not know its end, and never will
+		return false, s.breakLog(id, a.LogIncomplete)
 	}
 	err = s.g.Logs.Finish(id, a.LogBytes, a.LogSHA256)
 	if isMissing(err) && a.LogIncomplete == "" {

@@ -37,8 +37,12 @@ func (s *session) expireOffers(ctx context.Context) error {
 	s.mu.Unlock()
 	for _, c := range late {
 		s.log.Warn("an agent did not answer an offer", "run", c.Run, "job", c.Job)
-		if err := s.takeBack(ctx, c, "agent "+s.agent.Name+" did not answer"); err != nil {
+		back, err := s.takeBack(ctx, c, "agent "+s.agent.Name+" did not answer")
+		if err != nil {
 			return err
+		}
+		if !back { // accepted after all, or over, which tellDesires tells
+			continue
 		}
 		if err := s.stale(c); err != nil {
 			return err

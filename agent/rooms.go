@@ -1,0 +1,75 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tutti-ci/tutti/executor"
+)
+
+// closeLimit is for the removal of what a job made on the engine. It is longer than any call of an engine that makes
+// something: what is just being made cannot be removed.
+const closeLimit = 3 * time.Minute
+
+// rooms are those that could not be closed, because the engine was slow or away. They are tried again, so that what they
+// made does not stay until the agent starts the next time and sweeps.
+type rooms struct {
+	mu   sync.Mutex // guards left
+	left []leftRoom
+}
+
+type leftRoom struct {
+	executor.Room
+	log *slog.Logger // knows the job
+}
+
+// close removes what a job made, also after its end, and keeps what cannot be removed now.
+func (r *rooms) close(ctx context.Context, room executor.Room, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	if err := room.Close(ctx); err != nil {
+		log.Error("what a job made could not be removed", "error", err)
+		r.mu.Lock()
+		r.left = append(r.left, leftRoom{room, log})
+		r.mu.Unlock()
+	}
+}
+
+// run tries again until ctx ends.
+func (r *rooms) run(ctx context.Context) {
+	tick := time.NewTicker(checkInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			r.retry(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// retry tries each room once.
+func (r *rooms) retry(ctx context.Context) {
+	r.mu.Lock()
+	left := r.left
+	r.left = nil
+	r.mu.Unlock()
+	var still []leftRoom
+	for _, room := range left {
+		call, cancel := context.WithTimeout(ctx, closeLimit)
+		err := room.Close(call)
+		cancel()
+		if err != nil {
+			room.log.Warn("what a job made still could not be removed", "error", err)
+			still = append(still, room)
+			continue
+		}
+		room.log.Info("what a job made is removed after all")
+	}
+	r.mu.Lock()
+	r.left = append(r.left, still...)
+	r.mu.Unlock()
+}

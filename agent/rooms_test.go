@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tutti-ci/tutti/executor"
+)
+
+// stuck is a room that cannot be closed so many times.
+type stuck struct {
+	executor.Room
+	left int
+}
+
+func (r *stuck) Close(context.Context) error {
+	if r.left--; r.left >= 0 {
+		return errors.New("Docker is slow")
+	}
+	return nil
+}
+
+// TestRoomsAreClosedAgain has the removal of what a job made fail at first.
+func TestRoomsAreClosedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r rooms
+		room := &stuck{left: 2}
+		r.close(t.Context(), room, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithTimeout(t.Context(), 4*checkInterval+1)
+		defer cancel()
+		r.run(ctx)
+		if room.left != -1 || len(r.left) != 0 {
+			t.Errorf("the room was tried %d times; %d are left", 2-room.left, len(r.left))
+		}
+	})
+}
