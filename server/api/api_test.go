@@ -83,7 +83,7 @@ func TestErrors(t *testing.T) {
 		says               string
 	}{
 		"UnknownRoute":    {method: "GET", path: "/api/v1/nothing", status: 404, code: server.NotFound, says: "there is no /api/v1/nothing"},
-		"WrongMethod":     {method: "DELETE", path: "/api/v1/projects", status: 405, code: server.Invalid, says: "GET, HEAD, POST is"},
+		"WrongMethod":     {method: "DELETE", path: "/api/v1/projects", status: 405, code: server.Invalid, says: "possible: GET, HEAD, POST"},
 		"UnknownRun":      {method: "GET", path: "/api/v1/runs/7", status: 404, code: server.NotFound, says: "no run 7"},
 		"NoRunAtAll":      {method: "GET", path: "/api/v1/runs/x", status: 404, code: server.NotFound, says: `no run "x"`},
 		"UnknownProject":  {method: "POST", path: "/api/v1/projects/none/push", status: 404, code: server.NotFound, says: "none"},
@@ -91,7 +91,7 @@ func TestErrors(t *testing.T) {
 		"UnknownEpoch":    {method: "GET", path: logPath(run.ID) + "?epoch=99", status: 404, code: server.NotFound, says: "no epoch 99"},
 		"NoJSON":          {method: "POST", path: "/api/v1/projects", body: "{\n  \"name\": nope}", status: 400, code: server.Invalid, says: "line 2, column 12"},
 		"UnfinishedJSON":  {method: "POST", path: "/api/v1/projects", body: `{"name": "a"`, status: 400, code: server.Invalid, says: "ends too early"},
-		"WrongType":       {method: "POST", path: "/api/v1/projects", body: `{"name": 5}`, status: 400, code: server.Invalid, says: `"name" cannot be a number`},
+		"WrongType":       {method: "POST", path: "/api/v1/projects", body: `{"name": 5}`, status: 400, code: server.Invalid, says: `"name" cannot be of type number`},
 		"UnknownField":    {method: "POST", path: "/api/v1/projects", body: `{"nmae": "a"}`, status: 400, code: server.Invalid, says: `unknown field "nmae"`},
 		"TwoBodies":       {method: "POST", path: "/api/v1/projects", body: `{"name": "a"} {}`, status: 400, code: server.Invalid, says: "more after its end"},
 		"TooLarge":        {method: "POST", path: "/api/v1/projects", body: `{"name": "` + strings.Repeat("a", 1<<20) + `"}`, status: 413, code: server.Invalid, says: "1 MiB"},

@@ -86,7 +86,7 @@ func jsonErrors(mux *http.ServeMux) http.Handler {
 		if verdict.status == http.StatusMethodNotAllowed {
 			allowed := verdict.header.Get("Allow")
 			w.Header().Set("Allow", allowed)
-			e = &httpError{verdict.status, server.Invalid, r.Method + " is not possible here, but " + allowed + " is"}
+			e = &httpError{verdict.status, server.Invalid, r.Method + " is not possible here; possible: " + allowed}
 		}
 		WriteError(w, r, slog.New(slog.DiscardHandler), e)
 	})

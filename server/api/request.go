@@ -54,8 +54,10 @@ func invalidJSON(data []byte, offset int64, err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		offset = syntax.Offset
+	case errors.As(err, &mismatch) && mismatch.Field == "":
+		offset, what = mismatch.Offset, fmt.Sprintf("an object belongs here, and this is of type %s", mismatch.Value)
 	case errors.As(err, &mismatch):
-		offset, what = mismatch.Offset, fmt.Sprintf("%q cannot be a %s", mismatch.Field, mismatch.Value)
+		offset, what = mismatch.Offset, fmt.Sprintf("%q cannot be of type %s", mismatch.Field, mismatch.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		offset, what = int64(len(data)), "it ends too early"
 	}

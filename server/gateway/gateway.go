@@ -161,13 +161,6 @@ func (g *Gateway) Nudge(run server.RunID) {
 	}
 }
 
-// Online answers how many agents are connected.
-func (g *Gateway) Online() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.sessions)
-}
-
 // enter makes s the session of its agent. An older one is ended, and is over when enter answers.
 func (g *Gateway) enter(s *session) {
 	for {
