@@ -82,8 +82,10 @@ func (b *builder) script(a *activity, n *node, arg *argument) {
 		return
 	}
 	a.script = arg.script.text
-	if strings.TrimSpace(a.script) == "" {
-		b.ps.add(codeNothingToRun, arg.at, "Nothing to run", "The script of %s is empty.", n.title())
+	if strings.TrimSpace(a.script) == "" && a.shell == plan.ShellNone {
+		b.ps.add(codeNothingToRun, arg.at, "Nothing to run", "The script of %s is empty, and an empty file cannot be executed.", n.title())
+	} else if strings.TrimSpace(a.script) == "" { // as it may well be in a draft
+		b.ps.warn(codeNothingToRun, arg.at, "Nothing to run", "The script of %s is empty: the activity does nothing.", n.title())
 	}
 	if a.shell != plan.ShellNone {
 		b.inScript(arg)

@@ -36,7 +36,7 @@ type Job struct {
 	Activities []Activity `json:"activities"`
 }
 
-// An Activity is one automated step in its own container. Exactly one of Script and Command is set.
+// An Activity is one automated step in its own container: a Command, or else a Script, which may be empty.
 type Activity struct {
 	Name  string `json:"name"`
 	Image string `json:"image"`
