@@ -1,21 +1,53 @@
 package plan
 
-// Ready answers, for a job that waits, what its needs say now.
+// A Turn says whether a node that waits may go on.
+type Turn int
+
+// The turns.
+const (
+	Wait Turn = iota // for a need that has not ended
+	Go
+	Never
+)
+
+// Ready answers, for a node that waits, what its needs say now. Only direct needs count.
 //
-// A job is ready once each of its needs satisfied it. It can never run once one of them ended otherwise; blocker is
-// then the first such need.
-func Ready(j Job, result func(job string) (Result, bool)) (ready bool, blocker string) {
-	ready = true
+// With OnPassed a node can never run once a need ended without satisfying it; blocker is then the first such need. With
+// OnFailed and OnAlways it waits until all have ended; if none has failed, OnFailed never runs, and blocker is empty.
+func Ready(j Job, result func(node string) (Result, bool)) (turn Turn, blocker string) {
+	turn = Go
+	failed := false
 	for _, need := range j.Needs {
 		r, done := result(need)
 		switch {
-		case done && !r.Satisfies():
-			return false, need
 		case !done:
-			ready = false
+			turn = Wait
+		case r == Failed || r == Lost:
+			failed = true
+		}
+		if done && j.RunOn != OnFailed && j.RunOn != OnAlways && !j.satisfied(need, r) {
+			return Never, need
 		}
 	}
-	return ready, ""
+	if turn == Go && j.RunOn == OnFailed && !failed {
+		return Never, ""
+	}
+	return turn, ""
+}
+
+// satisfied says whether a need that ended so lets this node run on OnPassed.
+func (j Job) satisfied(need string, r Result) bool {
+	if r.Satisfies() {
+		return true
+	}
+	if r == Skipped {
+		for _, o := range j.Optional {
+			if o == need {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Cycle finds jobs that wait for each other, or answers nil. The cycle starts at the job that is written first, and each

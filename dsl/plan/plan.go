@@ -15,41 +15,42 @@ import (
 // newer version refuses it (see Decode).
 const Version = 1
 
-// A Plan is one run of one pipeline, ready to be scheduled.
+// A Plan is one run of one pipeline, ready to be scheduled. What cannot be known before other jobs have ended is not in it:
+// a job with Deferred is planned again then, and an activity with Late before it begins.
 type Plan struct {
 	Version     int    `json:"version"`
 	Pipeline    string `json:"pipeline"`
 	Description string `json:"description,omitempty"`
-	// Jobs are in the order in which they are written. Their needs name other jobs of the same plan and have no cycle.
+	// Concurrency is what the whole run has to share with other runs.
+	Concurrency *Concurrency `json:"concurrency,omitempty"`
+	// Registries are the image registries that need credentials.
+	Registries []Registry `json:"registries,omitempty"`
+	// Jobs are the nodes of the graph in the order in which they are written; the instances of a matrix follow it.
+	// Their needs name other nodes of the same plan and have no cycle.
 	Jobs []Job `json:"jobs"`
 }
 
-// A Job is the unit that is given to one agent. Its activities share a workspace and run in the written order.
-type Job struct {
-	Name string `json:"name"`
-	// Needs are the names of the jobs that must have satisfied this one before it may start.
-	Needs []string `json:"needs,omitempty"`
-	// Labels must all be carried by an agent that runs this job; each is "key=value".
-	Labels []string `json:"labels,omitempty"`
-	// Timeout bounds the whole job, from its start on the agent to its end.
-	Timeout    Duration   `json:"timeout"`
-	Activities []Activity `json:"activities"`
+// A Registry is a registry of images to which an agent signs in.
+type Registry struct {
+	Host    string   `json:"host"`
+	Secrets []string `json:"secrets,omitempty"` // names of those in its credentials
 }
 
-// An Activity is one automated step in its own container: a Command, or else a Script, which may be empty.
-type Activity struct {
-	Name  string `json:"name"`
-	Image string `json:"image"`
-	// Script is the raw text that the shell of the activity runs. Nothing in it was interpolated.
-	Script string `json:"script,omitempty"`
-	// Shell says who reads Script; it is ignored for a Command.
-	Shell Shell `json:"shell,omitempty"`
-	// Command is executed as it is, without a shell.
-	Command []string `json:"command,omitempty"`
-	// Env is added to the environment of the image, and wins over it.
-	Env     map[string]string `json:"env,omitempty"`
-	Timeout Duration          `json:"timeout"`
+// A Concurrency makes runs, or jobs, of one project take turns: those of one group never run side by side.
+type Concurrency struct {
+	Group  string `json:"group"`
+	Policy Policy `json:"policy"`
 }
+
+// A Policy says what a newcomer to a busy group does.
+type Policy string
+
+// The policies.
+const (
+	PolicyQueue         Policy = "queue"          // waits for all that came before it
+	PolicyCancelRunning Policy = "cancel_running" // cancels all that came before it
+	PolicyCancelWaiting Policy = "cancel_waiting" // cancels what waits before it, and waits for what runs
+)
 
 // A Shell names the program that reads a script.
 type Shell string
