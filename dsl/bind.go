@@ -2,7 +2,6 @@ package dsl
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -10,7 +9,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// A value is an argument whose expression refers only to what exists. It is evaluated once for each event.
+// A value is an argument whose references were checked. It is evaluated for each kind of event, for each event, and for
+// what a run finds out later.
 type value struct {
 	arg    *argSpec
 	owner  string // the block that it belongs to, as messages name it
@@ -18,242 +18,184 @@ type value struct {
 	expr   hclsyntax.Expression // guarded
 	refs   []reference
 	locals []string // names of the locals among refs
-	// varies says that the value is another one for another kind of events: checked for one, it is not checked for all.
-	varies bool
+	phase  phase    // the latest of what it refers to
+	// library is the one whose files it asks for; empty for the commit's.
+	library string
+	// late says that it is known only once an activity is about to begin.
+	late bool
+	// varies are the parts of an event that the value depends on, and that are null for some kinds of events: checked for one
+	// kind, it is not checked for all.
+	varies parts
 }
 
 // title names a value in a message: "env" of activity "test".
-func (v *value) title() string { return fmt.Sprintf("%q of %s", v.arg.Name, v.owner) }
+func (v *value) title() string {
+	if strings.HasPrefix(v.owner, "local.") {
+		return v.owner
+	}
+	return fmt.Sprintf("%q of %s", v.arg.Name, v.owner)
+}
 
 // findVaries looks at what the value refers to. Locals have to be known before.
 func (v *value) findVaries(locals map[string]*local) {
 	for _, r := range v.refs {
 		switch r.root {
 		case "event":
-			v.varies = v.varies || r.name == "kind" || r.name == "branch" || r.name == "tag"
+			v.varies |= partOf(r.name)
 		case "local":
-			l := locals[r.name]
-			v.varies = v.varies || l.value != nil && l.value.varies
+			if l := locals[r.name]; l.value != nil {
+				v.varies |= l.value.varies
+			}
 		}
 	}
 }
 
-// A reference is root.name, somewhere in an expression.
-type reference struct {
-	root, name string
-	at         place
+// A scope is what the expressions of one place can see.
+type scope struct {
+	where    string    // names the place: pipeline "ci"
+	pipeline *pipeline // nil outside of pipelines
+	job      *job      // nil outside of jobs; also an approval
+	// activities are how many of the job's activities, from the first one on, can be referred to; -1 where none can.
+	activities int
+	definition *definition // nil outside of definitions
+	// only is the one reference that a check may have; empty for all other places.
+	only string
 }
 
-func (r reference) String() string { return r.root + "." + r.name }
-
-// rootNames are the attributes of the roots whose content does not depend on the files.
-func rootNames(root string) (names, later []string) {
-	switch root {
-	case "event":
-		return []string{"kind", "commit", "branch", "tag", "actor", "message"}, []string{"pull_request", "changed"}
-	case "repo":
-		return []string{"name", "url", "default_branch"}, []string{"owner"}
-	case "run":
-		return []string{"id"}, []string{"number", "url", "started_at"}
+// inputs answers the inputs of a place, and whether there can be any.
+func (s *scope) inputs() ([]*input, bool) {
+	switch {
+	case s.definition != nil:
+		return s.definition.inputs, true
+	case s.pipeline != nil:
+		return s.pipeline.inputs, true
 	}
-	return nil, nil
+	return nil, false
 }
 
-// isRoot says whether a name is a root of language 1, and whether one that this release has no values for.
-func isRoot(name string) (known, later bool) {
-	switch name {
-	case "event", "repo", "run", "local", "input":
-		return true, false
-	case "var", "matrix", "secret", "job", "activity", "approval", "lib", "def":
-		return true, true
-	}
-	return false, false
-}
-
-// binder checks the expressions of one namespace before anything is evaluated.
+// A binder checks what one expression refers to, before anything is evaluated.
 type binder struct {
-	ps     *problems
-	m      *meter
-	locals map[string]*local
-	inputs map[string]*input // nil where there are none, as in locals
-	where  string            // "pipeline \"ci\"", for messages about inputs
+	*builder
+	here *scope
+	v    *value
+	// spoiled are the starts of what is reported already: evaluation goes on without them, to find what else is wrong.
+	spoiled map[int]bool
 }
 
-// bind checks what an argument refers to. It answers nil, which stands for an argument that is not set, if there is
-// none or if it is wrong.
-func (b *binder) bind(owner string, a *argument) *value {
+// bind checks an argument, for evaluation later. It answers nil, which stands for an argument that is not set, if there is none.
+func (b *builder) bind(n *node, name string) *value {
+	return b.bindAs(n.title(), n.args[name])
+}
+
+func (b *builder) bindAs(owner string, a *argument) *value {
 	if a == nil {
 		return nil
 	}
-	v := &value{arg: a.spec, owner: owner, at: a.exprAt}
-	ok := true
+	c := &binder{b, b.scope, &value{arg: a.spec, owner: owner, at: a.exprAt}, map[int]bool{}}
+	if b.scope.definition != nil {
+		c.v.library = b.scope.definition.library
+	}
 	for _, t := range hclsyntax.Variables(a.expr) {
-		ok = b.reference(v, t) && ok
+		if !c.reference(t) {
+			c.spoiled[t.SourceRange().Start.Byte] = true
+		}
 	}
-	ok = b.nodes(v, a.expr) && ok
-	if !ok {
-		return nil
-	}
-	for _, r := range v.refs {
+	c.nodes(a.expr)
+	for _, r := range c.v.refs {
 		if r.root == "local" {
-			v.locals = append(v.locals, r.name)
+			c.v.locals = append(c.v.locals, r.name)
 		}
 	}
-	v.findVaries(b.locals)
-	v.expr = b.m.guard(a.expr)
-	return v
+	c.v.findVaries(b.config.locals)
+	c.v.expr = b.config.m.guardWithout(a.expr, c.spoiled)
+	if b.scope.job != nil {
+		b.scope.job.values = append(b.scope.job.values, c.v)
+	}
+	return c.v
 }
 
-func (b *binder) reference(v *value, t hcl.Traversal) bool {
-	src := v.at.src
-	root, at := t.RootName(), src.at(t.SourceRange())
-	known, later := isRoot(root)
+// reference checks one, and adds it to the value's if it is right.
+func (c *binder) reference(t hcl.Traversal) bool {
+	src := c.v.at.src
+	r, steps := referenceTo(src, t)
+	known, ok := rootOf(r.root)
 	switch {
-	case !known:
-		b.unknownRoot(root, len(t) == 1, at)
-	case later:
-		b.ps.add(codeLater, at, "Not in this release", "%s.* is part of language 1 but this release does not run it yet.", root)
-	case v.arg.Phase == literal:
-		b.ps.add(codeLiteral, at, "Plain value needed",
-			"%s is read before anything happens, so it takes a plain value; %s.* exists only once an event has come.", v.title(), root)
-	default:
-		return b.attribute(v, root, t, at)
-	}
-	return false
-}
-
-func (b *binder) unknownRoot(root string, alone bool, at place) {
-	detail := fmt.Sprintf("There is no %q here.", root)
-	roots := []string{"event", "repo", "run", "local", "input"}
-	_, isLocal := b.locals[root]
-	_, isInput := b.inputs[root]
-	switch {
-	case isLocal:
-		detail += fmt.Sprintf(" Did you mean local.%s?", root)
-	case isInput:
-		detail += fmt.Sprintf(" Did you mean input.%s?", root)
-	case closest(root, roots) != "":
-		detail += didYouMean(root, roots)
-	case alone:
-		detail += fmt.Sprintf(" Text is written in quotes: %q.", root)
-	default:
-		detail += " Values come from " + strings.Join(roots, ", ") + "."
-	}
-	b.ps.add(codeReference, at, "Unknown reference", "%s", detail)
-}
-
-func (b *binder) attribute(v *value, root string, t hcl.Traversal, at place) bool {
-	var name string
-	nameAt := at
-	if len(t) > 1 {
-		if step, ok := t[1].(hcl.TraverseAttr); ok {
-			name, nameAt = step.Name, v.at.src.at(step.SrcRange)
-			nameAt.start++ // the range holds the dot
-		}
-	}
-	if name == "" {
-		b.ps.add(codeReference, at, "Name missing", "%s is a group of values. Write %s.name.", root, root)
+	case !ok:
+		c.unknownRoot(r, len(t) == 1)
+		return false
+	case c.v.arg.Phase == literal:
+		c.ps.add(codeLiteral, r.whole, "Plain value needed",
+			"%s is read before anything happens, so it takes a plain value; %s.* exists only once an event has come.", c.v.title(), r.root)
+		return false
+	case known.phase == literal:
+		c.ps.add(codeReference, r.whole, "Not a value", `%s.* are definitions, which only "use" of an activity takes.`, r.root)
+		return false
+	case !c.visible(r) || !c.inTime(r, c.phaseOf(known)):
+		return false
+	case steps < 2:
+		c.ps.add(codeReference, r.whole, "Name missing", "%s is a group of values. Write %s.name.", r.root, r.root)
 		return false
 	}
-	if root == "input" && b.inputs == nil {
-		b.ps.add(codePhase, at, "Value not available here",
-			"An input belongs to one pipeline, and %s to all. Use input.%s in the pipeline itself.", v.owner, name)
+	if !c.named(r, t) {
 		return false
 	}
-	names, later := b.names(root)
-	for _, n := range names {
-		if n == name {
-			v.refs = append(v.refs, reference{root, name, place{at.src, at.start, nameAt.end}})
-			return true
-		}
-	}
-	for _, n := range later {
-		if n == name {
-			b.ps.add(codeLater, at, "Not in this release", "%s.%s is part of language 1 but this release does not run it yet.", root, name)
-			return false
-		}
-	}
-	b.unknownAttribute(root, name, names, nameAt)
-	return false
-}
-
-func (b *binder) names(root string) (names, later []string) {
-	switch root {
-	case "local":
-		for n := range b.locals {
-			names = append(names, n)
-		}
-	case "input":
-		for n := range b.inputs {
-			names = append(names, n)
-		}
-	default:
-		return rootNames(root)
-	}
-	sort.Strings(names)
-	return names, nil
-}
-
-func (b *binder) unknownAttribute(root, name string, names []string, at place) {
-	hint := didYouMean(name, names)
-	switch {
-	case root == "input" && hint == "":
-		hint = fmt.Sprintf(" Declare it in %s: input %q { ... }.", b.where, name)
-	case root == "local" && hint == "":
-		hint = fmt.Sprintf(" Declare it: locals { %s = ... }.", name)
-	case hint == "":
-		hint = " It has " + strings.Join(names, ", ") + "."
-	}
-	switch root {
-	case "input":
-		b.ps.add(codeInput, at, "Unknown input", "%s has no input %q.%s", b.where, name, hint)
-	case "local":
-		b.ps.add(codeReference, at, "Unknown local", "There is no local %q.%s", name, hint)
-	default:
-		b.ps.add(codeReference, at, "Unknown reference", "%s has no %q.%s", root, name, hint)
-	}
+	c.v.refs = append(c.v.refs, r)
+	c.v.phase = max(c.v.phase, c.phaseOf(known))
+	c.v.late = c.v.late || known.phase == agent
+	return true
 }
 
 // nodes checks what is no reference: calls, keys that are written twice, numbers in quotes that would be computed.
-func (b *binder) nodes(v *value, expr hclsyntax.Expression) bool {
-	before := b.ps.errors
-	src := v.at.src
+func (c *binder) nodes(expr hclsyntax.Expression) {
+	src := c.v.at.src
 	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics { // the visitor makes no diagnostics of its own
 		switch n := n.(type) {
 		case *hclsyntax.FunctionCallExpr:
-			b.call(n, src)
+			c.call(n, src)
 		case *hclsyntax.ObjectConsExpr:
-			b.keys(n, src)
+			c.keys(n, src)
 		case *hclsyntax.ScopeTraversalExpr:
-			b.steps(n.Traversal, src)
+			c.steps(n, n.Traversal, src)
 		case *hclsyntax.RelativeTraversalExpr:
-			b.steps(n.Traversal, src)
+			c.steps(n, n.Traversal, src)
 		}
 		return nil
 	})
-	return b.ps.errors == before
 }
 
-func (b *binder) call(n *hclsyntax.FunctionCallExpr, src *source) {
-	at := src.at(n.NameRange)
-	if _, ok := b.m.functions[n.Name]; ok {
+func (c *binder) call(n *hclsyntax.FunctionCallExpr, src *source) {
+	if n.Name == "optional" {
+		c.ps.add(codeFunction, src.at(n.NameRange), "Not a function", "optional() stands in \"needs\" and in types only.")
+		c.spoiled[n.Range().Start.Byte] = true
 		return
 	}
-	for _, later := range []string{"jsondecode", "semver_matches", "file", "hash_files", "changed"} {
-		if n.Name == later {
-			b.ps.add(codeLater, at, "Not in this release", "%s() is part of language 1 but this release does not run it yet.", n.Name)
-			return
+	if _, ok := c.config.m.functions[n.Name]; !ok {
+		var names []string
+		for name := range c.config.m.functions {
+			names = append(names, name)
+		}
+		c.ps.add(codeFunction, src.at(n.NameRange), "Unknown function", "There is no function %q.%s", n.Name, didYouMean(n.Name, names))
+		c.spoiled[n.Range().Start.Byte] = true
+		return
+	}
+	if compileOnly(n.Name) {
+		c.known(n, src)
+	}
+}
+
+// known requires that all arguments of a call are known when the run is planned.
+func (c *binder) known(n *hclsyntax.FunctionCallExpr, src *source) {
+	for _, t := range hclsyntax.Variables(n) {
+		if r, ok := rootOf(t.RootName()); ok && c.phaseOf(r) > compile {
+			c.ps.add(codePhase, src.at(t.SourceRange()), "Value not available here",
+				"%s() is evaluated when the run is planned, but %s.* exists only from %s time on.", n.Name, r.name, c.phaseOf(r))
+			c.spoiled[n.Range().Start.Byte] = true
 		}
 	}
-	var names []string
-	for name := range b.m.functions {
-		names = append(names, name)
-	}
-	b.ps.add(codeFunction, at, "Unknown function", "There is no function %q.%s", n.Name, didYouMean(n.Name, names))
 }
 
 // keys reports a key that an object has twice, where hcl takes the last.
-func (b *binder) keys(n *hclsyntax.ObjectConsExpr, src *source) {
+func (c *binder) keys(n *hclsyntax.ObjectConsExpr, src *source) {
 	first := map[string]place{}
 	for _, item := range n.Items {
 		key, ok := literalKey(item.KeyExpr)
@@ -262,7 +204,7 @@ func (b *binder) keys(n *hclsyntax.ObjectConsExpr, src *source) {
 		}
 		at := src.at(item.KeyExpr.Range())
 		if earlier, twice := first[key]; twice {
-			b.ps.add(codeDuplicate, at, "Key set twice", "The key %q is already set at %s.", key, earlier)
+			c.ps.add(codeDuplicate, at, "Key set twice", "The key %q is already set at %s.", key, earlier)
 			continue
 		}
 		first[key] = at
@@ -285,11 +227,12 @@ func literalKey(expr hclsyntax.Expression) (string, bool) {
 }
 
 // steps refuses list["1e999999999"]: hcl would convert the key to a number, digit by digit.
-func (b *binder) steps(t hcl.Traversal, src *source) {
+func (c *binder) steps(n hclsyntax.Node, t hcl.Traversal, src *source) {
 	for _, step := range t {
 		if i, ok := step.(hcl.TraverseIndex); ok && i.Key.Type() == cty.String && !smallNumber(i.Key.AsString()) {
-			b.ps.add(codeNumber, src.at(i.SrcRange), "Number too long",
+			c.ps.add(codeNumber, src.at(i.SrcRange), "Number too long",
 				"Numbers have at most %d digits and an exponent of at most %d.", maxDigits, maxExponent)
+			c.spoiled[n.Range().Start.Byte] = true
 		}
 	}
 }

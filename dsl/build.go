@@ -1,44 +1,61 @@
 package dsl
 
 import (
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 )
 
-// build makes pipelines out of nodes, and reports what the files alone can be blamed for. Everything that it makes can be
-// used even after mistakes: what is wrong is left out.
-func build(root *node, ps *problems) *Config {
-	b := &builder{ps: ps, config: &Config{locals: map[string]*local{}, m: newMeter()}}
-	b.literal = &evaluator{config: b.config, ps: ps}
-	if n := root.first("tutti"); n != nil {
-		b.language(n)
-	}
-	b.locals(root.all("locals"))
-	for _, n := range root.all("pipeline") {
-		b.config.pipelines = append(b.config.pipelines, b.pipeline(n))
-	}
-	return b.config
-}
-
+// A builder makes pipelines out of nodes, and reports what the files alone can be blamed for. Everything that it makes can
+// be used even after mistakes: what is wrong is left out.
 type builder struct {
 	ps     *problems
 	config *Config
 	// literal evaluates arguments of that phase, for which nothing exists but the text itself.
 	literal *evaluator
-	// inputs and where are those of the pipeline that is being built.
-	inputs map[string]*input
-	where  string
+	// scope is that of the place where the builder is.
+	scope *scope
 }
 
-// bind checks an argument's expression, for evaluation later.
-func (b *builder) bind(n *node, name string) *value {
-	binder := &binder{b.ps, b.config.m, b.config.locals, b.inputs, b.where}
-	return binder.bind(n.title(), n.args[name])
+// newBuilder makes a builder that sees nothing but text.
+func newBuilder(ps *problems) *builder {
+	c := &Config{
+		locals: map[string]*local{}, variables: map[string]*variable{}, secrets: map[string]*secret{},
+		definitions: map[string]*definition{}, trees: map[string]tree{}, m: newMeter(),
+	}
+	return &builder{ps: ps, config: c, literal: &evaluator{config: c, ps: ps, commit: unknownTree{}}, scope: outside("")}
+}
+
+// outside is the scope of what belongs to no pipeline.
+func outside(where string) *scope { return &scope{where: where, activities: -1} }
+
+// build makes a Config of the files' nodes, given the definitions of libraries.
+func (b *builder) build(root *node) {
+	if n := root.first("tutti"); n != nil {
+		b.language(n)
+	}
+	b.variables(root.all("variable"))
+	b.secrets(root.all("secret"))
+	b.definitions(root.all("activity"), "def.", "")
+	b.locals(root.all("locals"))
+	b.registries(root.all("registry"))
+	for _, n := range root.all("pipeline") {
+		b.config.pipelines = append(b.config.pipelines, b.pipeline(n))
+	}
+	b.sources()
+}
+
+// in makes do see another scope.
+func (b *builder) in(s *scope, do func()) {
+	before := b.scope
+	b.scope = s
+	do()
+	b.scope = before
 }
 
 // now evaluates an argument of the literal phase.
@@ -48,13 +65,13 @@ func (b *builder) now(n *node, name string) (cty.Value, *value) {
 		return cty.NilVal, nil
 	}
 	got, ok := b.literal.eval(v)
-	if !ok {
+	if !ok || !got.IsWhollyKnown() {
 		return cty.NilVal, nil
 	}
 	return got, v
 }
 
-// text evaluates an argument of the literal phase that is a string.
+// text evaluates an argument of the literal phase that is a string. The value is nil if it is not set, or wrong.
 func (b *builder) text(n *node, name string) (string, *value) {
 	v := b.bind(n, name)
 	if v == nil {
@@ -67,13 +84,39 @@ func (b *builder) text(n *node, name string) (string, *value) {
 	return text, v
 }
 
+// flag evaluates an argument of the literal phase that is a bool.
+func (b *builder) flag(n *node, name string, fallback bool) bool {
+	if flag, ok := b.literal.flag(b.bind(n, name)); ok {
+		return flag
+	}
+	return fallback
+}
+
+// word evaluates an argument of the literal phase that is one of a few words.
+func (b *builder) word(n *node, name string) string {
+	word, _ := b.literal.word(b.bind(n, name))
+	return word
+}
+
+// whole evaluates an argument of the literal phase that is a whole number.
+func (b *builder) whole(n *node, name string, fallback, least, most int) int {
+	if number, ok := b.literal.whole(b.bind(n, name), least, most); ok {
+		return number
+	}
+	return fallback
+}
+
 func (b *builder) language(n *node) {
 	got, v := b.now(n, "language")
+	if v != nil && (got.Type() != cty.Number || !got.RawEquals(cty.NumberIntVal(1))) {
+		b.ps.add(codeValue, v.at, "Unknown language", "This release reads language 1. Write tutti { language = 1 }.")
+	}
+	text, v := b.text(n, "server")
 	if v == nil {
 		return
 	}
-	if got.Type() != cty.Number || !got.RawEquals(cty.NumberIntVal(1)) {
-		b.ps.add(codeValue, v.at, "Unknown language", "This release reads language 1. Write tutti { language = 1 }.")
+	if _, err := semverMatches().Call([]cty.Value{cty.StringVal("1.0.0"), cty.StringVal(text)}); err != nil {
+		b.ps.add(codeValue, v.at, "Invalid constraint", `%s must be a constraint such as ">= 1.2".`, v.title())
 	}
 }
 
@@ -102,20 +145,15 @@ func (b *builder) locals(blocks []*node) {
 		return
 	}
 	for _, name := range names {
-		l := b.config.locals[name]
-		binder := &binder{b.ps, b.config.m, b.config.locals, nil, ""}
-		if l.value = binder.bind("locals", args[name]); l.value != nil {
-			l.value.owner = "local." + name
-		}
+		b.in(outside("local."+name), func() {
+			b.config.locals[name].value = b.bindAs("local."+name, args[name])
+		})
 	}
 	b.orderLocals(names)
 }
 
 func sortedArgs(n *node) []string {
-	names := make([]string, 0, len(n.args))
-	for name := range n.args {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(n.args))
 	sort.Slice(names, func(i, j int) bool { return n.args[names[i]].at.before(n.args[names[j]].at) })
 	return names
 }
@@ -162,46 +200,22 @@ func (b *builder) orderLocals(names []string) {
 	}
 }
 
-func (b *builder) pipeline(n *node) *pipeline {
-	p := &pipeline{name: n.name, at: n.nameAt}
-	p.description, _ = b.text(n, "description")
-	b.inputs, b.where = map[string]*input{}, p.title()
-	for _, on := range n.all("on") {
-		if on.spec.Event == KindPush {
-			p.push = b.pushTrigger(on)
-		} else {
-			p.manual = true
-		}
+// limited answers the first blocks of a kind, as many as there can be.
+func (b *builder) limited(blocks []*node, most int, where string) []*node {
+	if len(blocks) <= most {
+		return blocks
 	}
-	if len(n.all("on")) == 0 {
-		b.ps.add(codeEmpty, p.at, "Nothing starts this pipeline", `%s has no "on" block. Write on "push" {} or on "manual" {}.`, p.title())
-	}
-	for i, in := range n.all("input") {
-		if i == maxInputs {
-			b.ps.add(codeTooMany, in.nameAt, "Too many inputs", "A pipeline has at most %d inputs.", maxInputs)
-			break
-		}
-		b.input(p, in)
-	}
-	jobs := n.all("job")
-	if len(jobs) == 0 {
-		b.ps.add(codeEmpty, p.at, "No jobs", `%s has no jobs. Write job "build" { ... }.`, p.title())
-	}
-	for i, j := range jobs {
-		if i == maxJobs {
-			b.ps.add(codeTooMany, j.nameAt, "Too many jobs", "A pipeline has at most %d jobs.", maxJobs)
-			break
-		}
-		p.jobs = append(p.jobs, b.job(j))
-	}
-	b.graph(p)
-	return p
+	what := blocks[0].spec.plural()
+	b.ps.add(codeTooMany, blocks[most].nameAt, "Too many "+what, "%s has at most %d %s.", strings.ToUpper(where[:1])+where[1:], most, what)
+	return blocks[:most]
 }
 
-func (b *builder) pushTrigger(n *node) *pushTrigger {
-	t := &pushTrigger{hasBranches: n.args["branches"] != nil, hasTags: n.args["tags"] != nil}
-	t.branches, t.tags, t.paths = b.globs(n, "branches"), b.globs(n, "tags"), b.globs(n, "paths")
-	return t
+// plural names blocks of a kind.
+func (s *blockSpec) plural() string {
+	if rest, ok := strings.CutSuffix(s.Name, "y"); ok {
+		return rest + "ies"
+	}
+	return s.Name + "s"
 }
 
 func (b *builder) globs(n *node, name string) globs {
@@ -225,56 +239,39 @@ func (b *builder) globs(n *node, name string) globs {
 	return gs
 }
 
-// input builds one input. Its choices and default are of its type.
-func (b *builder) input(p *pipeline, n *node) {
-	in := &input{name: n.name, at: n.nameAt, typ: cty.String, fallback: cty.NilVal}
-	in.description, _ = b.text(n, "description")
-	if a := n.args["type"]; a != nil {
-		types := map[string]cty.Type{"string": cty.String, "number": cty.Number, "bool": cty.Bool}
-		t, ok := types[hcl.ExprAsKeyword(a.expr)]
-		if !ok {
-			b.ps.add(codeValue, a.exprAt, "Unknown type", "An input is a string, a number or a bool: write type = string, without quotes.")
-			return
+// require reports arguments that a block must have.
+func (b *builder) require(n *node) {
+	for i := range n.spec.Args {
+		if a := &n.spec.Args[i]; a.Required && n.args[a.Name] == nil {
+			b.ps.add(codeMissingArgument, n.nameAt, "Missing argument", "%s lacks the argument %q.", capital(n.title()), a.Name)
 		}
-		in.typ = t
-	}
-	b.choices(in, n)
-	if got, v := b.now(n, "default"); v != nil {
-		in.fallback = got
-		b.checkDefault(in, got, v)
-	} else if p.push != nil && n.args["default"] == nil {
-		b.ps.add(codeMissingInput, in.at, "Default needed",
-			"A push starts %s as well, and gives no inputs. Write a default for %s.", p.title(), n.title())
-	}
-	p.inputs = append(p.inputs, in)
-	b.inputs[in.name] = in
-}
-
-func (b *builder) choices(in *input, n *node) {
-	got, v := b.now(n, "choices")
-	if v == nil {
-		return
-	}
-	if !got.CanIterateElements() || got.Type().IsObjectType() || got.Type().IsMapType() || got.LengthInt() == 0 {
-		b.ps.add(codeType, v.at, "Wrong type", "%s must be a list of at least one %s.", v.title(), typeName(in.typ))
-		return
-	}
-	for i, c := range got.AsValueSlice() {
-		if c.Type() != in.typ || c.IsNull() {
-			b.ps.add(codeType, v.element(i), "Wrong type", "The choices of input %q must each be a %s, as it is.", in.name, typeName(in.typ))
-			return
-		}
-		in.choices = append(in.choices, c)
 	}
 }
 
-func (b *builder) checkDefault(in *input, got cty.Value, v *value) {
-	if got.IsNull() || got.Type() != in.typ {
-		b.ps.add(codeType, v.at, "Wrong type", "Input %q is a %s, but its default is %s.", in.name, typeName(in.typ), valueName(got))
-		in.fallback = cty.UnknownVal(in.typ)
-		return
+func capital(text string) string {
+	if text == "" || text[0] < 'a' || text[0] > 'z' {
+		return text
 	}
-	if problem := in.refuses(got); problem != "" {
-		b.ps.add(codeValue, v.at, "Not a choice", "The default of input %q is not among its choices.", in.name)
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// notRun warns once of each kind of block that this release plans and does not run.
+func (b *builder) notRun(n *node) {
+	if n.spec.NotRun != "" {
+		b.ps.warn(codeLater, n.at, "Not run yet", "%s is planned, but this release does not run it yet: %s.", capital(n.title()), n.spec.NotRun)
+	}
+	for _, name := range sortedArgs(n) {
+		if a := n.args[name]; a.spec.NotRun != "" {
+			b.ps.warn(codeLater, a.at, "Not run yet", "%q of %s is planned, but this release does not run it yet: %s.", name, n.title(), a.spec.NotRun)
+		}
+	}
+}
+
+// visit does what is to be done for every block: arguments that are missing, and warnings.
+func (b *builder) visit(n *node) {
+	b.require(n)
+	b.notRun(n)
+	for _, child := range n.blocks {
+		b.visit(child)
 	}
 }

@@ -1,10 +1,9 @@
 package dsl
 
 import (
-	"fmt"
-	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -12,154 +11,309 @@ import (
 	"github.com/tutti-ci/tutti/dsl/plan"
 )
 
-// Compile makes the plan of one pipeline for one event, whether or not the event starts it: that is Match's to say.
-// Inputs are text, as people give them. The plan is nil if there is an error; problems may hold warnings all the same.
-func (c *Config) Compile(name string, ev Event, inputs map[string]string) (*plan.Plan, []plan.Problem) {
-	ps := &problems{}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.find(name, ps)
-	if p == nil {
-		return nil, ps.list()
-	}
-	given := p.give(inputs, ps)
-	if ps.failed() {
-		return nil, ps.list()
-	}
-	e := &evaluator{config: c, ps: ps}
-	e.roots, e.absent = knownRoots(ev, given)
-	c.m.reset()
-	made := e.plan(p)
-	if ps.failed() {
-		return nil, ps.list()
-	}
-	return made, ps.list()
-}
-
-func (c *Config) find(name string, ps *problems) *pipeline {
-	var names []string
-	for _, p := range c.pipelines {
-		if p.name == name {
-			return p
-		}
-		names = append(names, p.name)
-	}
-	ps.add(codePipeline, place{}, "Unknown pipeline", "There is no pipeline %q; there is %s.%s", name, oneOf(names), didYouMean(name, names))
-	return nil
-}
-
-// give turns inputs that are text into values, and fills in defaults.
-func (p *pipeline) give(inputs map[string]string, ps *problems) map[string]cty.Value {
-	values := map[string]cty.Value{}
-	var names []string
-	for _, in := range p.inputs {
-		names = append(names, in.name)
-		text, given := inputs[in.name]
-		switch {
-		case given:
-			v, problem := in.read(text)
-			if problem != "" {
-				ps.add(codeValue, in.at, "Invalid input", "Input %q of %s %s.", in.name, p.title(), problem)
-				continue
-			}
-			values[in.name] = v
-		case in.fallback != cty.NilVal:
-			values[in.name] = in.fallback
-		default:
-			ps.add(codeMissingInput, in.at, "Missing input", "%s needs the input %q (%s).", p.title(), in.name, typeName(in.typ))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		if !slices.Contains(names, name) {
-			ps.add(codeInput, p.at, "Unknown input", "%s has no input %q.%s", p.title(), name, didYouMean(name, names))
-		}
-	}
-	return values
-}
-
 // plan evaluates a pipeline. With unknown values its result means nothing, and only its problems count.
 func (e *evaluator) plan(p *pipeline) *plan.Plan {
 	made := &plan.Plan{Version: plan.Version, Pipeline: p.name, Description: p.description}
+	e.at(e.spotOf(p, nil), func() {
+		for _, in := range p.inputs {
+			e.hold(in.checks, in.at)
+		}
+		made.Concurrency = e.concurrency(p.concurrency)
+	})
+	for _, r := range e.config.registries {
+		made.Registries = append(made.Registries, e.registry(r))
+	}
+	made.Jobs = make([]plan.Job, 0, len(p.jobs))
+	size := sizer{ps: e.ps, pipeline: p}
 	for _, j := range p.jobs {
 		if e.stop {
 			break
 		}
-		made.Jobs = append(made.Jobs, e.job(j))
+		if e.variant.name != "" && !j.varies() {
+			continue // it is what it was for the first kind of events
+		}
+		jobs := e.node(j)
+		made.Jobs = append(made.Jobs, jobs...)
+		if e.known && !size.add(j, jobs) {
+			break
+		}
 	}
 	return made
 }
 
-// defaultTimeout is that of a job, and of an activity.
-const defaultTimeout = time.Hour
+// spotOf is the place of a job, or of what stands beside the jobs of a pipeline.
+func (e *evaluator) spotOf(p *pipeline, j *job) spot {
+	return spot{job: j, input: e.roots["input of "+p.name]}
+}
 
-func (e *evaluator) job(j *job) plan.Job {
-	made := plan.Job{Name: j.name, Needs: j.needNames(), Labels: e.labels(j.labels)}
-	made.Timeout = plan.Duration(e.duration(j.timeout, defaultTimeout))
-	image, env := e.image(j.image), e.optionalEnv(j.env)
+func (e *evaluator) concurrency(c *concurrency) *plan.Concurrency {
+	if c == nil || c.group == nil {
+		return nil
+	}
+	made := &plan.Concurrency{Policy: plan.PolicyQueue}
+	made.Group, _ = e.text(c.group)
+	if word, ok := e.word(c.policy); ok {
+		made.Policy = plan.Policy(word)
+	}
+	const longest = 200
+	if len(made.Group) > longest || e.known && e.late == nil && made.Group == "" && c.group.phase < dispatch && !e.bad[c.group] {
+		e.ps.add(codeValue, c.group.at, "Invalid group", "%s must be a text of 1 to %d characters.", c.group.title(), longest)
+	}
+	return made
+}
+
+func (e *evaluator) registry(r *registry) plan.Registry {
+	made := plan.Registry{Host: r.host}
+	e.at(spot{}, func() {
+		for _, v := range []*value{r.username, r.password} {
+			if v == nil {
+				continue
+			}
+			got, ok := e.eval(v)
+			plain, _ := got.UnmarkDeep()
+			if ok && (plain.IsNull() || plain.Type() != cty.String && plain.Type() != cty.DynamicPseudoType) {
+				e.mismatch(v, v.at, codeType, "%s must be a string, but this is %s.", v.title(), valueName(plain))
+			}
+			for _, ref := range v.refs {
+				if ref.root == "secret" && !slices.Contains(made.Secrets, ref.name) {
+					made.Secrets = append(made.Secrets, ref.name)
+				}
+			}
+		}
+	})
+	return made
+}
+
+// node plans a job or an approval: one node, or a matrix and its instances.
+func (e *evaluator) node(j *job) []plan.Job {
+	first := len(e.unresolved)
+	var jobs []plan.Job
+	e.at(e.spotOf(j.in, j), func() {
+		head := plan.Job{
+			Name: j.name, Needs: j.needs(), Optional: j.optional(), RunOn: j.runOn, Secrets: slices.Sorted(slices.Values(j.secrets)),
+			Timeout: plan.Duration(defaultTimeout), Deferred: j.deferred && e.late == nil, Activities: []plan.Activity{},
+			Outputs: e.outputKinds(j),
+		}
+		switch {
+		case j.approval:
+			jobs = []plan.Job{e.approval(j, head)}
+		case j.matrix != nil:
+			jobs = e.matrix(j, head)
+		default:
+			jobs = []plan.Job{e.job(j, head)}
+		}
+	})
+	jobs[0].Late = e.lateList(e.unresolved[first:])
+	e.unresolved = e.unresolved[:first]
+	return jobs
+}
+
+func (j *job) optional() []string {
+	var names []string
+	for _, e := range j.edges {
+		if e.optional {
+			names = append(names, e.to.name)
+		}
+	}
+	return names
+}
+
+const (
+	defaultTimeout  = time.Hour // of a job, and of an activity
+	approvalTimeout = 72 * time.Hour
+	defaultKeep     = 30 * 24 * time.Hour
+)
+
+func (e *evaluator) approval(j *job, made plan.Job) plan.Job {
+	made.Kind = plan.KindApproval
+	made.Approval = &plan.Approval{}
+	if made.Skip = e.skip(j.when); made.Skip != "" {
+		made.Deferred = false
+		e.quietly(func(quiet *evaluator) { quiet.question(j, &made) })
+	} else {
+		e.question(j, &made)
+	}
+	made.Timeout = made.Approval.Timeout
+	return made
+}
+
+// question plans what an approval asks.
+func (e *evaluator) question(j *job, made *plan.Job) {
+	made.Approval.Approvers, _ = e.texts(j.approvers)
+	made.Approval.Message, _ = e.text(j.message)
+	made.Approval.Timeout = plan.Duration(e.duration(j.timeout, approvalTimeout, maxDuration))
+}
+
+// job plans a job, or an instance of a matrix.
+func (e *evaluator) job(j *job, made plan.Job) plan.Job {
+	if environment, ok := e.text(j.environment); ok {
+		made.Environment = environment
+		if !environmentName.MatchString(environment) {
+			e.ps.add(codeName, j.environment.at, "Invalid name", "%s must be a name of lower-case letters, digits, \"-\", \"_\" and \"/\", of at most 80 characters.",
+				j.environment.title())
+		}
+	}
+	e.spot.environment = made.Environment
+	if made.Skip = e.skip(j.when); made.Skip == "" {
+		made.Skip = e.forkSkip(j)
+	}
+	if made.Skip != "" {
+		made.Deferred = false // there is nothing left to find out
+		e.quietly(func(quiet *evaluator) { quiet.fill(j, &made) })
+	} else {
+		e.fill(j, &made)
+	}
+	return made
+}
+
+// quietly evaluates what is only there for people to see, since it will not run: mistakes in its values are nobody's business.
+func (e *evaluator) quietly(do func(quiet *evaluator)) {
+	quiet := *e
+	quiet.ps, quiet.bad, quiet.locals, quiet.variables, quiet.unresolved = &problems{}, nil, nil, nil, nil
+	do(&quiet)
+	e.stop = quiet.stop
+}
+
+// fill plans what a job consists of.
+func (e *evaluator) fill(j *job, made *plan.Job) {
+	made.Labels, made.OS, made.Arch = e.labels(j.labels), e.platform(j.os), e.platform(j.arch)
+	made.CPU, made.Memory = e.cpu(j.cpu), e.size(j.memory)
+	made.Timeout = plan.Duration(e.duration(j.timeout, defaultTimeout, maxDuration))
+	made.Concurrency = e.concurrency(j.concurrency)
+	e.parts(j, made)
+	image, env := e.image(j.image), e.env(j.env)
+	made.Activities = make([]plan.Activity, 0, len(j.activities))
 	for _, a := range j.activities {
 		made.Activities = append(made.Activities, e.activity(a, image, env))
 	}
-	return made
+	if !e.known {
+		e.outputValues(j)
+	}
 }
 
-func (e *evaluator) activity(a *activity, image string, env map[string]string) plan.Activity {
-	made := plan.Activity{Name: a.name, Image: image, Script: a.script, Env: e.optionalEnv(a.env)}
-	made.Timeout = plan.Duration(e.duration(a.timeout, defaultTimeout))
-	if a.image != nil {
-		made.Image = e.image(a.image)
+var environmentName = regexp.MustCompile(`^[a-z0-9][a-z0-9_/-]{0,79}$`)
+
+// forkSkip says why a job of a fork's pull request does not run.
+func (e *evaluator) forkSkip(j *job) string {
+	if len(j.secrets) == 0 || !e.fork() {
+		return ""
 	}
-	if a.script != "" {
-		made.Shell = a.shell
+	return "it needs the secret " + j.secrets[0] + ", and pull requests from forks get none"
+}
+
+func (e *evaluator) fork() bool {
+	if !e.known {
+		return false
 	}
-	made.Command = e.command(a.command)
-	for name, text := range env {
-		if _, own := made.Env[name]; !own {
-			if made.Env == nil {
-				made.Env = map[string]string{}
-			}
-			made.Env[name] = text
+	pr := e.roots["event"].GetAttr("pull_request")
+	return !pr.IsNull() && pr.GetAttr("from_fork").True()
+}
+
+// outputValues checks the values of a job's outputs: what it puts out must not be null, or be shown if it is secret.
+func (e *evaluator) outputValues(j *job) {
+	before := e.lack
+	if before != nil {
+		e.lack = before.and(j.lackOfActivity(nil))
+	}
+	for _, o := range j.outputs {
+		if o.value == nil {
+			continue
+		}
+		got, ok := e.eval(o.value)
+		plain, marks := got.UnmarkDeep()
+		if !ok {
+			continue
+		}
+		if len(marks) > 0 && !o.sensitive {
+			e.leak(o.value, o.value.at, marks)
+		}
+		if plain.IsNull() {
+			e.mismatch(o.value, o.value.at, codeType, "%s must not be null.", o.value.title())
 		}
 	}
-	return made
+	e.lack = before
 }
 
-func (e *evaluator) optionalEnv(v *value) map[string]string {
-	env, _ := e.env(v) // what is wrong or unknown is reported, or fails nothing
-	return env
-}
-
-func (e *evaluator) command(v *value) []string {
-	command, ok := e.texts(v)
-	if ok && (len(command) == 0 || command[0] == "") {
-		e.ps.add(codeNothingToRun, v.at, "Nothing to run", "%s must hold at least the program to run.", v.title())
+// skip says why something does not run: its "when" is false. It shows what the condition looked at.
+func (e *evaluator) skip(when *value) string {
+	runs, ok := e.flag(when)
+	if !ok || runs || !e.known {
+		return ""
 	}
-	return command
-}
-
-// imageName is the grammar of image references: registry, path, tag and digest.
-var imageName = regexp.MustCompile(`^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*` +
-	`(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
-
-func (e *evaluator) image(v *value) string {
-	image, ok := e.text(v)
-	if ok && !imageName.MatchString(image) {
-		e.dollar(v, v.at, image)
-		e.ps.add(codeValue, v.at, "Invalid image", `%s must be an image such as "golang:1.26" or "registry.example.com/team/tool:v2".`, v.title())
+	text := "when is false: " + shorten(strings.Join(strings.Fields(string(when.at.src.data[when.at.start:when.at.end])), " "), 200)
+	var seen []string
+	variables := e.variablesOf(when)
+	for _, r := range when.refs {
+		name := strings.TrimSpace(string(r.whole.src.data[r.whole.start:r.whole.end]))
+		if slices.Contains(seen, name) || len(seen) == 4 {
+			continue
+		}
+		if shown := e.shown(r, variables); shown != "" {
+			seen = append(seen, name)
+			text += separator(len(seen)) + name + " is " + shown
+		}
 	}
-	return image
+	if len(seen) > 0 {
+		text += ")"
+	}
+	return text
 }
 
-var labelText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*=[^\s,=]+$`)
+func separator(n int) string {
+	if n == 1 {
+		return " ("
+	}
+	return ", "
+}
 
-func (e *evaluator) labels(v *value) []string {
-	labels, ok := e.texts(v)
-	if !ok {
+// shown writes the value of a reference, if it is short and nobody's secret.
+func (e *evaluator) shown(r reference, variables map[string]cty.Value) string {
+	got, ok := follow(variables[r.root], r)
+	if !ok || got.ContainsMarked() || !got.IsWhollyKnown() {
+		return ""
+	}
+	switch {
+	case got.IsNull():
+		return "null"
+	case got.Type() == cty.String:
+		return `"` + shorten(got.AsString(), 80) + `"`
+	case got.Type().IsPrimitiveType():
+		return plainText(got)
+	}
+	return ""
+}
+
+// follow goes from a root along the names of a reference.
+func follow(v cty.Value, r reference) (cty.Value, bool) {
+	for _, name := range append([]string{r.name}, r.rest...) {
+		if v.IsMarked() || v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() || !v.Type().HasAttribute(name) {
+			return cty.NilVal, false
+		}
+		v = v.GetAttr(name)
+	}
+	return v, len(r.traversal) == len(r.rest)+2
+}
+
+func shorten(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}
+
+// lateList tells people what is not known yet.
+func (e *evaluator) lateList(list []unresolved) []plan.Late {
+	if !e.known {
 		return nil
 	}
-	for i, l := range labels {
-		if !labelText.MatchString(l) {
-			e.ps.add(codeValue, v.element(i), "Invalid label", `A label is "key=value", as in %q.`, fmt.Sprintf("arch=%s", "arm64"))
-		}
+	var late []plan.Late
+	for _, u := range list {
+		at := u.v.at
+		late = append(late, plan.Late{
+			Where: u.v.title(), Phase: u.phase.String(), Source: shorten(strings.TrimSpace(string(at.src.data[at.start:at.end])), 500),
+			File: at.src.name, Line: at.src.line(at.start) + 1,
+		})
 	}
-	return labels
+	return late
 }

@@ -101,10 +101,6 @@ func (d decoder) argument(n *node, a *hclsyntax.Attribute) {
 		d.unknownArgument(n, a.Name, at)
 		return
 	}
-	if spec.Later {
-		d.later(fmt.Sprintf("%q of %s", a.Name, n.title()), at)
-		return
-	}
 	arg := &argument{spec: spec, at: at, expr: a.Expr, exprAt: d.src.at(a.Expr.Range())}
 	if sc, ok := d.scripts[arg.exprAt.start]; ok && spec.Type == typeScript && sc.expr == arg.exprAt.end {
 		arg.script = &sc
@@ -136,7 +132,7 @@ func hasBlock(spec *blockSpec, name string) bool {
 // example shows how a block of a type starts.
 func example(spec *blockSpec, name string) string {
 	for _, b := range spec.Blocks {
-		if b.Name == name && b.Label == nameLabel {
+		if b.Name == name && (b.Label == nameLabel || b.Label == hostLabel) {
 			return name + ` "name"`
 		}
 		if b.Name == name && b.Label == eventLabel {
@@ -165,10 +161,6 @@ func (d decoder) alternatives(spec *blockSpec, name string) string {
 	return text
 }
 
-func (d decoder) later(what string, at place) {
-	d.ps.add(codeLater, at, "Not in this release", "%s is part of language 1 but this release does not run it yet.", what)
-}
-
 func (d decoder) block(parent *node, b *hclsyntax.Block) {
 	at := d.src.at(b.TypeRange)
 	if !hasBlock(parent.spec, b.Type) {
@@ -182,14 +174,6 @@ func (d decoder) block(parent *node, b *hclsyntax.Block) {
 	spec := parent.spec.block(b.Type, label)
 	if spec == nil {
 		d.unknownEvent(parent, b, at)
-		return
-	}
-	if spec.Later {
-		what := b.Type
-		if label != "" {
-			what = fmt.Sprintf("%s %q", b.Type, label)
-		}
-		d.later("The block "+what, at)
 		return
 	}
 	n := &node{spec: spec, at: at, nameAt: at, args: map[string]*argument{}}
@@ -215,12 +199,7 @@ func (d decoder) unknownBlock(parent *node, name string, at place) {
 }
 
 func (d decoder) unknownEvent(parent *node, b *hclsyntax.Block, at place) {
-	var known []string
-	for _, e := range parent.spec.events(b.Type) {
-		if !parent.spec.block(b.Type, e).Later {
-			known = append(known, e)
-		}
-	}
+	known := parent.spec.events(b.Type)
 	if len(b.Labels) == 0 {
 		d.ps.add(codeLabels, at, "Event missing", "Write which event it is: %s %q { ... }. Known: %s.", b.Type, known[0], strings.Join(known, ", "))
 		return
@@ -251,10 +230,24 @@ func (d decoder) labels(n *node, b *hclsyntax.Block) bool {
 	if want == 1 {
 		n.name, n.nameAt = b.Labels[0], d.src.at(b.LabelRanges[0])
 	}
-	if n.spec.Label == nameLabel && !d.checkName(n.name, n.nameAt) {
-		return false
+	switch n.spec.Label {
+	case nameLabel:
+		return d.checkName(n.name, n.nameAt)
+	case hostLabel:
+		return d.checkHost(n.name, n.nameAt)
 	}
 	return true
+}
+
+var validHost = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?$`)
+
+func (d decoder) checkHost(name string, at place) bool {
+	const longest = 253
+	if len(name) <= longest && validHost.MatchString(name) {
+		return true
+	}
+	d.ps.add(codeName, at, "Invalid name", `This must be the name of a host, such as "postgres" or "registry.example.com": lower-case letters, digits and "-".`)
+	return false
 }
 
 func (d decoder) checkName(name string, at place) bool {
@@ -277,7 +270,7 @@ func checkTwice(n *node, ps *problems) {
 	kept := n.blocks[:0]
 	for _, b := range n.blocks {
 		k := key{b.spec.Name, b.name}
-		if b.spec.Many && b.spec.Label == noLabel || first[k] == nil {
+		if b.spec.Many && (b.spec.Label == noLabel || b.spec.Label == eventLabel) || first[k] == nil {
 			first[k] = b
 			kept = append(kept, b)
 			continue

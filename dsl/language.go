@@ -1,6 +1,6 @@
 package dsl
 
-// language is language 1: every block and argument of it, whether this release runs it or not.
+// language is language 1: every block and argument of it.
 //
 // It is built anew by each call, so that nobody can change it for others; parse does so once.
 func language() *blockSpec {
@@ -9,57 +9,75 @@ func language() *blockSpec {
 		Blocks: []*blockSpec{
 			{Name: "tutti", Doc: "The version of the language that the files are written in.", Args: []argSpec{
 				{Name: "language", Type: typeNumber, Default: "1", Doc: "Only 1 exists."},
-				{Name: "server", Type: typeString, Later: true},
+				{Name: "server", Type: typeString, Doc: "The releases of Tutti that the files need, such as `\">= 1.2\"`."},
 			}},
 			{Name: "locals", Many: true, Free: true, Doc: "Values with a name, for use as `local.name`. Several blocks add up."},
+			variableSpec(),
+			{Name: "secret", Label: nameLabel, Many: true, Doc: "A value of the server that nobody may see, for use as `secret.name` in `env` and the like.",
+				Args: []argSpec{
+					description(),
+					{Name: "optional", Type: typeBool, Default: "false", Doc: "Whether it may lack a value; it is null then."},
+				}},
+			{Name: "registry", Label: hostLabel, Many: true, Doc: "A registry of images that agents sign in to, by its host name.",
+				NotRun: "images are pulled without credentials",
+				Args: []argSpec{
+					{Name: "username", Type: typeString, Phase: agent, Secrets: true, Required: true, Doc: "Who signs in."},
+					{Name: "password", Type: typeString, Phase: agent, Secrets: true, Required: true, Doc: "A secret."},
+				}},
+			{Name: "library", Label: nameLabel, Many: true, Doc: "Definitions of another repository, for use as `lib.name.definition`. " +
+				"`tutti lock` pins its commit and content in `tutti.lock.hcl`.",
+				Args: []argSpec{
+					{Name: "source", Type: typeString, Required: true, Doc: "Its repository, as in `\"github.com/acme/tutti-lib\"`."},
+					{Name: "version", Type: typeString, Required: true, Doc: "A tag or a commit."},
+				}},
+			definitionSpec(),
 			pipelineSpec(),
-			later("variable", nameLabel), later("secret", nameLabel), later("registry", nameLabel),
-			later("library", nameLabel), later("activity", nameLabel),
 		},
 		Foreign: map[string]string{
 			"job":      `A job stands in a pipeline: pipeline "ci" { job "build" { ... } }.`,
 			"workflow": `Here it is "pipeline".`,
 			"on":       `It stands in a pipeline: pipeline "ci" { on "push" {} }.`,
+			"include":  `All files of the folder are read as one; for those of other repositories there is library "name" { ... }.`,
 		},
 	}
 }
 
-func later(name string, label labelKind) *blockSpec {
-	return &blockSpec{Name: name, Label: label, Later: true, Many: true}
-}
+func description() argSpec { return argSpec{Name: "description", Type: typeString, Doc: "For people."} }
 
-func laterArgs(names ...string) []argSpec {
-	var args []argSpec
-	for _, n := range names {
-		args = append(args, argSpec{Name: n, Later: true})
+func variableSpec() *blockSpec {
+	return &blockSpec{
+		Name: "variable", Label: nameLabel, Many: true,
+		Doc: "A value that the server keeps for the project or an environment of it, for use as `var.name`.",
+		Args: []argSpec{
+			{Name: "type", Type: typeKeyword, Required: true, Doc: "Such as `string`, `number`, `list(string)` or `object({ a = string })`."},
+			{Name: "default", Type: typeAny, Doc: "Without it, the server must have a value."},
+			description(),
+		},
+		Blocks: []*blockSpec{checkSpec("var.x")},
 	}
-	return args
 }
 
-func laterEvent(event string) *blockSpec {
-	return &blockSpec{Name: "on", Label: eventLabel, Event: event, Later: true}
+func checkSpec(self string) *blockSpec {
+	return &blockSpec{
+		Name: "check", Many: true, Doc: "What must hold of the value; nothing runs otherwise.",
+		Args: []argSpec{
+			{Name: "condition", Type: typeBool, Phase: compile, Required: true, Doc: "May use functions and `" + self + "` itself."},
+			{Name: "message", Type: typeString, Required: true, Doc: "What people read if it does not hold."},
+		},
+	}
 }
 
 func pipelineSpec() *blockSpec {
 	return &blockSpec{
 		Name: "pipeline", Label: nameLabel, Many: true,
-		Doc: "A process: what starts it, and the jobs that it consists of.",
-		Args: []argSpec{
-			{Name: "description", Type: typeString, Doc: "For people."},
-		},
-		Blocks: []*blockSpec{
-			{Name: "on", Label: eventLabel, Event: "push", Doc: "A push starts the pipeline. " +
-				"Without `branches` and `tags`, every branch and tag does; with one of them, only what it matches.", Args: []argSpec{
-				{Name: "branches", Type: typeGlobs, Doc: "Branches whose pushes count."},
-				{Name: "tags", Type: typeGlobs, Doc: "Tags whose pushes count."},
-				{Name: "paths", Type: typeGlobs, Doc: "At least one changed file must match."},
-			}},
-			{Name: "on", Label: eventLabel, Event: "manual", Doc: "A person or the API starts the pipeline."},
-			laterEvent("pull_request"), laterEvent("tag"), laterEvent("schedule"), laterEvent("pipeline"),
+		Doc:  "A process: what starts it, and the jobs that it consists of.",
+		Args: []argSpec{description()},
+		Blocks: append(triggerSpecs(),
 			inputSpec(),
+			concurrencySpec("Runs", compile),
+			approvalSpec(),
 			jobSpec(),
-			later("concurrency", noLabel), later("approval", nameLabel),
-		},
+		),
 		Foreign: map[string]string{
 			"jobs":     `Each job is a block of its own: job "build" { ... }.`,
 			"stage":    `Here it is "job"; its order comes from "needs".`,
@@ -74,87 +92,74 @@ func pipelineSpec() *blockSpec {
 	}
 }
 
+func triggerSpecs() []*blockSpec {
+	paths := argSpec{Name: "paths", Type: typeGlobs, Doc: "At least one changed file must match."}
+	return []*blockSpec{
+		{Name: "on", Label: eventLabel, Event: "push", Doc: "A push starts the pipeline. " +
+			"Without `branches` and `tags`, every branch and tag does; with one of them, only what it matches.", Args: []argSpec{
+			{Name: "branches", Type: typeGlobs, Doc: "Branches whose pushes count."},
+			{Name: "tags", Type: typeGlobs, Doc: "Tags whose pushes count."},
+			paths,
+		}},
+		{Name: "on", Label: eventLabel, Event: "pull_request", Doc: "A pull request that is opened or changed starts the pipeline, on the result " +
+			"of the merge. One from a fork gets no secrets: jobs that need them are skipped.", Args: []argSpec{
+			{Name: "target", Type: typeGlobs, Doc: "Branches that the pull request wants to change."},
+			paths,
+		}},
+		{Name: "on", Label: eventLabel, Event: "tag", Doc: "The push of a tag starts the pipeline.", Args: []argSpec{
+			{Name: "names", Type: typeGlobs, Doc: "Tags that count."},
+		}},
+		{Name: "on", Label: eventLabel, Event: "schedule", Many: true, Doc: "The clock starts the pipeline, on the default branch. Several blocks add up.", Args: []argSpec{
+			{Name: "cron", Type: typeString, Required: true, Doc: "Minute, hour, day of month, month and day of week, as in `\"30 4 * * 1-5\"`."},
+			{Name: "timezone", Type: typeString, Default: `"UTC"`, Doc: "Such as `\"Europe/Berlin\"`."},
+		}},
+		{Name: "on", Label: eventLabel, Event: "manual", Doc: "A person or the API starts the pipeline."},
+		{Name: "on", Label: eventLabel, Event: "pipeline", Many: true, Doc: "A run of another pipeline of the project starts the pipeline, when it has passed.", Args: []argSpec{
+			{Name: "source", Type: typeString, Required: true, Doc: "The name of that pipeline."},
+		}},
+	}
+}
+
 func inputSpec() *blockSpec {
 	return &blockSpec{
 		Name: "input", Label: nameLabel, Many: true,
 		Doc: "A value that whoever starts the pipeline can give, for use as `input.name`.",
 		Args: []argSpec{
-			{Name: "type", Type: typeKeyword, Default: "string", Doc: "`string`, `number` or `bool`, without quotes."},
-			{Name: "default", Type: typeAny, Doc: "Required if the pipeline has `on \"push\"`, since a push gives no inputs."},
-			{Name: "description", Type: typeString, Doc: "For people."},
+			{Name: "type", Type: typeKeyword, Default: "string", Doc: "Such as `string`, `number`, `bool` or `list(string)`, without quotes."},
+			{Name: "default", Type: typeAny, Doc: "Required if anything but `on \"manual\"` starts the pipeline, since only people give inputs."},
+			description(),
 			{Name: "choices", Type: typeAny, Doc: "The values that are allowed, as a list of the input's type."},
 		},
-		Blocks:  []*blockSpec{later("check", noLabel)},
+		Blocks:  []*blockSpec{checkSpec("input.x")},
 		Foreign: map[string]string{"options": `Here it is "choices".`, "required": `An input without "default" is required.`},
 	}
 }
 
-func jobSpec() *blockSpec {
+func concurrencySpec(what string, p phase) *blockSpec {
 	return &blockSpec{
-		Name: "job", Label: nameLabel, Many: true,
-		Doc: "What one agent does: its activities run one after the other and share a workspace. Jobs run side by side, unless they need each other.",
-		Args: append([]argSpec{
-			{Name: "description", Type: typeString, Doc: "For people."},
-			{Name: "needs", Type: typeNeeds, Doc: "Jobs that must have passed before this one starts."},
-			{Name: "image", Type: typeString, Phase: compile, Doc: "Image of the activities that name none."},
-			{Name: "env", Type: typeEnv, Phase: compile, Doc: "Environment of all activities; an activity's own `env` wins."},
-			{Name: "timeout", Type: typeDuration, Phase: compile, Default: "1h", Doc: "For the whole job."},
-		}, laterArgs("when", "run_on", "environment")...),
-		Blocks: []*blockSpec{
-			{Name: "agent", Doc: "Which agents can run the job.", Args: append([]argSpec{
-				{Name: "labels", Type: typeStrings, Phase: compile, Doc: "All of them must be on the agent, each as `\"key=value\"`."},
-			}, laterArgs("os", "arch", "cpu", "memory")...),
-				Foreign: map[string]string{"label": `Here it is "labels", a list.`}},
-			activitySpec(),
-			later("matrix", noLabel), later("workspace", noLabel), later("service", nameLabel), later("cache", nameLabel),
-			later("artifact", nameLabel), later("output", nameLabel), later("concurrency", noLabel),
+		Name: "concurrency",
+		Doc:  what + " of the project with the same group take turns. Queued ones keep their order, and none is dropped silently.",
+		Args: []argSpec{
+			{Name: "group", Type: typeString, Phase: p, Required: true, Doc: "Any text, such as `\"deploy-${event.branch}\"`."},
+			{Name: "policy", Type: typeWord, Phase: p, Words: []string{"queue", "cancel_running", "cancel_waiting"}, Default: `"queue"`,
+				Doc: "What a newcomer does: wait for all before it, cancel them all, or cancel those that wait."},
 		},
-		Foreign: map[string]string{
-			"depends_on": `Here it is "needs" and takes references: needs = [job.build].`,
-			"after":      `Here it is "needs" and takes references: needs = [job.build].`,
-			"requires":   `Here it is "needs" and takes references: needs = [job.build].`,
-			"runs_on":    `Here it is agent { labels = ["key=value"] }.`,
-			"runs-on":    `Here it is agent { labels = ["key=value"] }.`,
-			"tags":       `Here it is agent { labels = ["key=value"] }.`,
-			"container":  `Here it is "image".`,
-			"run":        `Here it is "script", in an activity: activity "build" { script = "make" }.`,
-			"script":     `A script stands in an activity: activity "build" { script = "make" }.`,
-			"command":    `A command stands in an activity: activity "build" { command = ["make"] }.`,
-			"step":       `Here it is "activity".`,
-			"steps":      `Here they are blocks activity "name" { ... }.`,
-			"strategy":   `Here it is "matrix", which is part of language 1 but which this release does not run yet.`,
-			"if":         `Here it is "when", which is part of language 1 but which this release does not run yet.`,
-			"name":       `The name is the label of the block; text for people goes into "description".`,
-		},
+		Foreign: map[string]string{"cancel_in_progress": `Here it is policy = "cancel_running".`},
 	}
 }
 
-func activitySpec() *blockSpec {
+func approvalSpec() *blockSpec {
 	return &blockSpec{
-		Name: "activity", Label: nameLabel, Many: true,
-		Doc: "One step, in a container of its own. It has exactly one of `script` and `command`.",
-		Args: append([]argSpec{
-			{Name: "description", Type: typeString, Doc: "For people."},
-			{Name: "image", Type: typeString, Phase: compile, Default: "the job's", Doc: "The container's image."},
-			{Name: "script", Type: typeScript, Doc: "Passed to the shell as it stands: nothing is filled in."},
-			{Name: "command", Type: typeStrings, Phase: compile, Doc: "Program and arguments, without a shell."},
-			{Name: "shell", Type: typeString, Default: `"sh"`, Doc: "Who reads the script: `\"sh\"` (`sh -eu`), `\"bash\"` " +
-				"(`bash -euo pipefail`) or `\"none\"` (the script's own `#!` line)."},
-			{Name: "env", Type: typeEnv, Phase: compile, Doc: "Environment variables. Numbers and bools become text."},
-			{Name: "timeout", Type: typeDuration, Phase: compile, Default: "1h", Doc: "For this activity."},
-		}, laterArgs("use", "with", "when", "run_on", "retries", "allow_failure", "workdir", "user")...),
-		Blocks: []*blockSpec{later("output", nameLabel), later("report", nameLabel)},
-		Foreign: map[string]string{
-			"run":               `Here it is "script".`,
-			"uses":              `Here it is "use", which is part of language 1 but which this release does not run yet.`,
-			"entrypoint":        `Here it is "command".`,
-			"args":              `Here it is "command", with the program first.`,
-			"environment":       `Here it is "env".`,
-			"needs":             `Activities of a job run in the order in which they are written; "needs" belongs to jobs.`,
-			"depends_on":        `Activities of a job run in the order in which they are written; "needs" belongs to jobs.`,
-			"continue_on_error": `Here it is "allow_failure", which is part of language 1 but which this release does not run yet.`,
-			"working_directory": `Here it is "workdir", which is part of language 1 but which this release does not run yet.`,
-			"name":              `The name is the label of the block; text for people goes into "description".`,
+		Name: "approval", Label: nameLabel, Many: true,
+		Doc: "A question to people. What needs `approval.name` waits for the answer.",
+		Args: []argSpec{
+			description(),
+			{Name: "needs", Type: typeNeeds, Doc: "What must have passed before anybody is asked."},
+			{Name: "when", Type: typeBool, Phase: dispatch, Default: "true", Doc: "Whether anybody has to be asked. If not, it is skipped."},
+			{Name: "approvers", Type: typeStrings, Phase: dispatch, Doc: "People, or `\"group:name\"`. None means anybody."},
+			{Name: "message", Type: typeString, Phase: dispatch, Doc: "What they are asked."},
+			{Name: "timeout", Type: typeDuration, Phase: dispatch, Default: "72h", Doc: "How long an answer is waited for."},
 		},
+		Foreign: map[string]string{"reviewers": `Here it is "approvers".`},
 	}
 }

@@ -17,8 +17,15 @@ const (
 	maxElements     = 10_000 // of a collection, those of its elements included
 	maxSteps        = 1_000_000
 	maxJobs         = 500
+	maxInstances    = 5000 // of all jobs of a run
+	maxCombinations = 256  // of a matrix
 	maxActivities   = 200
-	maxInputs       = 100
+	maxInputs       = 100 // of a pipeline or a definition; the same holds for outputs
+	maxVariables    = 200 // and secrets
+	maxParts        = 50  // services, caches or artifacts of a job
+	maxDepth        = 1_000_000
+	maxJobBytes     = 384 << 10 // of a job's plan, as JSON: it has to fit into one message to an agent
+	maxPlanBytes    = 32 << 20
 	maxLocals       = 1000
 	maxNameLength   = 40
 	maxGlobLength   = 1000

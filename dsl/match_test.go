@@ -13,6 +13,12 @@ func TestMatch(t *testing.T) {
 	push := func(branch, tag string, changed ...string) dsl.Event {
 		return dsl.Event{Kind: dsl.KindPush, Branch: branch, Tag: tag, Changed: changed}
 	}
+	pullRequest := func(target string, changed ...string) dsl.Event {
+		return dsl.Event{Kind: dsl.KindPullRequest, PullRequest: &dsl.PullRequest{TargetBranch: target}, Changed: changed}
+	}
+	scheduled := func(cron string) dsl.Event { return dsl.Event{Kind: dsl.KindSchedule, Branch: "main", Schedule: cron} }
+	onSchedule := func(cron string) string { return "on \"schedule\" { cron = \"" + cron + "\" }" }
+	const berlin = "on \"schedule\" {\n  cron     = \"0  5 * * *\"\n  timezone = \"Europe/Berlin\"\n }"
 	cases := map[string]struct {
 		on     string
 		event  dsl.Event
@@ -35,6 +41,21 @@ func TestMatch(t *testing.T) {
 		"NotManual":    {`on "push" {}`, dsl.Event{Kind: dsl.KindManual}, false, `the pipeline has no on "manual"`},
 		"NotPush":      {`on "manual" {}`, push("main", ""), false, `the pipeline has no on "push"`},
 		"OtherKind":    {`on "push" {}`, dsl.Event{Kind: "moon"}, false, `no pipeline is started by the event "moon"`},
+
+		"PullRequest":         {`on "pull_request" {}`, pullRequest("main"), true, "target main"},
+		"PullRequestTarget":   {`on "pull_request" { target = ["rel/*"] }`, pullRequest("main"), false, "target main does not match rel/*"},
+		"PullRequestPath":     {`on "pull_request" { paths = ["*.go"] }`, pullRequest("main", "a.go"), true, "target main; a.go matches *.go"},
+		"PullRequestNoPath":   {`on "pull_request" { paths = ["*.go"] }`, pullRequest("main", "a.md"), false, "no changed file matches *.go"},
+		"NotPullRequest":      {`on "push" {}`, pullRequest("main"), false, `the pipeline has no on "pull_request"`},
+		"Tag":                 {`on "tag" {}`, dsl.Event{Kind: dsl.KindTag, Tag: "v1"}, true, "tag v1"},
+		"TagName":             {`on "tag" { names = ["v*", "!*-rc*"] }`, dsl.Event{Kind: dsl.KindTag, Tag: "v1-rc1"}, false, "tag v1-rc1 does not match v*, !*-rc*"},
+		"NotTag":              {`on "push" {}`, dsl.Event{Kind: dsl.KindTag, Tag: "v1"}, false, `the pipeline has no on "tag"`},
+		"TagsOfPushAreOnTags": {"on \"push\" {}\n on \"tag\" { names = [\"v*\"] }", push("", "x"), false, "tag x: the pipeline does not start for pushes of this kind"},
+		"Schedule":            {onSchedule("0 4 * * *"), scheduled("0 4 * * *"), true, "it is time: 0 4 * * *"},
+		"SecondSchedule":      {onSchedule("0 4 * * *") + "\n" + berlin, scheduled("0 5 * * * Europe/Berlin"), true, "it is time: 0 5 * * * Europe/Berlin"},
+		"OtherZone":           {berlin, scheduled("0 5 * * *"), false, `the pipeline has no schedule "0 5 * * *"`},
+		"NotSchedule":         {`on "push" {}`, scheduled("0 4 * * *"), false, `the pipeline has no schedule "0 4 * * *"`},
+		"NotPipeline":         {`on "push" {}`, dsl.Event{Kind: dsl.KindPipeline, Source: "q"}, false, `the pipeline is not started by "q"`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -2,9 +2,12 @@ package dsl
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 )
@@ -18,11 +21,17 @@ type meter struct {
 	steps     int
 	limit     int
 	functions map[string]function.Function
+	tree      *treeSwitch // what functions ask about files
+	// Of what guard is at: the loops around it, and where what is reported already starts.
+	scopes  []*hclsyntax.ForExpr
+	spoiled map[int]bool
 }
 
 func newMeter() *meter {
-	m := &meter{limit: maxSteps}
-	m.functions = m.meterAll(functions())
+	m := &meter{limit: maxSteps, tree: &treeSwitch{now: unknownTree{}}}
+	all := functions()
+	maps.Copy(all, treeFunctions(m.tree))
+	m.functions = m.meterAll(all)
 	return m
 }
 
@@ -42,9 +51,9 @@ const bytesPerStep = 64
 
 // chargeValue takes what it costs to walk through a value, and says whether it is within the limits of values.
 func (m *meter) chargeValue(v cty.Value) *limitError {
-	w := weight{}
+	w := weight{elements: -1} // it is no element of its own
 	w.add(v)
-	m.charge(w.elements + w.bytes/bytesPerStep)
+	m.charge(1 + w.elements + w.sets*10 + w.bytes/bytesPerStep)
 	switch {
 	case w.elements > maxElements:
 		return &limitError{codeElements, "Too many elements", fmt.Sprintf("A list, map or object holds at most %d elements, "+
@@ -77,12 +86,15 @@ func (e *limitError) diagnostic(at hcl.Range) *hcl.Diagnostic {
 type weight struct {
 	elements int
 	bytes    int
+	sets     int  // elements of sets, which are sorted for each walk
 	text     int  // longest string
 	number   bool // one is too large or too small
 	infinite bool
 }
 
 func (w *weight) add(v cty.Value) {
+	v, _ = v.Unmark()
+	v, _ = v.Unmark() // a secret weighs what other text does
 	if w.elements++; w.elements > maxElements || !v.IsKnown() || v.IsNull() {
 		return
 	}
@@ -97,7 +109,14 @@ func (w *weight) add(v cty.Value) {
 		if e := v.AsBigFloat().MantExp(nil); e > farthest || e < -farthest {
 			w.number = true
 		}
+	case t.IsObjectType(): // an iterator would sort the names
+		for name := range t.AttributeTypes() {
+			w.add(v.GetAttr(name))
+		}
 	case v.CanIterateElements():
+		if t.IsSetType() {
+			w.sets += v.LengthInt()
+		}
 		for it := v.ElementIterator(); it.Next() && w.elements <= maxElements; {
 			_, e := it.Element()
 			w.add(e)
@@ -105,14 +124,20 @@ func (w *weight) add(v cty.Value) {
 	}
 }
 
-var numeric = regexp.MustCompile(`^[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?$`)
+var numeric = regexp.MustCompile(`^[-+]?([0-9]*)\.?([0-9]*)(?:[eE][-+]?0*([0-9]*))?$`)
 
-// smallNumber says whether a text can be handed to what may take it for a number.
+// smallNumber says whether a text can be handed to what may take it for a number: the limits are those of numbers in code.
 func smallNumber(text string) bool {
-	const longest = maxDigits + len("-.e-99")
-	if len(text) > longest {
-		return !numeric.MatchString(text)
-	}
 	m := numeric.FindStringSubmatch(text)
-	return m == nil || len(m[1]) <= len("e-99")
+	if m == nil {
+		return true
+	}
+	exponent := 0
+	if len(m[3]) > 0 {
+		var err error
+		if exponent, err = strconv.Atoi(m[3]); err != nil {
+			return false
+		}
+	}
+	return len(m[1])+len(m[2]) <= maxDigits && exponent <= maxExponent
 }

@@ -1,12 +1,14 @@
 package dsl
 
 import (
+	"bytes"
 	"regexp"
 	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // A parsed is one file that hcl could read.
@@ -16,7 +18,8 @@ type parsed struct {
 	scripts map[int]script // by the offset of the attribute's expression
 }
 
-func parse(files []File, ps *problems) *Config {
+func parse(files []File, libraries []Library, ps *problems) *Config {
+	files, lock := splitLock(files)
 	if !checkSizes(files, ps) {
 		return nil
 	}
@@ -31,13 +34,16 @@ func parse(files []File, ps *problems) *Config {
 	if ps.failed() {
 		return nil // whatever else could be said may follow from what was misread
 	}
+	b := newBuilder(ps)
 	root := decodeAll(read, language(), ps)
-	config := build(root, ps)
-	if len(config.pipelines) == 0 && !ps.failed() {
+	b.visit(root)
+	b.declareLibraries(root, lock, libraries)
+	b.build(root)
+	if len(b.config.pipelines) == 0 && !ps.failed() {
 		ps.add(codeEmpty, firstPlace(read), "No pipeline", `No file declares a pipeline. Write pipeline "ci" { ... }.`)
 	}
-	config.check(ps)
-	return config
+	b.config.check(ps)
+	return b.config
 }
 
 func checkSizes(files []File, ps *problems) bool {
@@ -70,16 +76,30 @@ func parseFile(src *source, ps *problems) (parsed, bool) {
 	if looksForeign(src, ps) {
 		return parsed{}, false
 	}
-	blanked, scripts, ok := prescan(src, ps)
-	if !ok {
+	s := newScanner(src, ps)
+	if !s.scan() {
 		return parsed{}, false
 	}
-	file, diags := hclsyntax.ParseConfig(blanked, src.name, hcl.InitialPos)
-	if diags.HasErrors() {
-		reportSyntax(src, file, diags, ps)
-		return parsed{}, false
+	body, ok := parsePieces(s)
+	if ok && bytes.IndexByte(src.data, '\r') >= 0 {
+		unixHeredocs(src, body)
 	}
-	return parsed{src, file.Body.(*hclsyntax.Body), scripts}, true
+	return parsed{src, body, s.scripts}, ok
+}
+
+// unixHeredocs takes the CR out of the line breaks of heredocs, so that a value does not depend on how git checked its file
+// out. A CR that is written as \r stays.
+func unixHeredocs(src *source, body *hclsyntax.Body) {
+	_ = hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics { // the visitor makes no diagnostics of its own
+		text, ok := n.(*hclsyntax.LiteralValueExpr)
+		if !ok || text.Val.Type() != cty.String || text.Val.IsNull() {
+			return nil
+		}
+		if at := text.SrcRange; bytes.IndexByte(src.data[at.Start.Byte:min(at.End.Byte, len(src.data))], '\r') >= 0 {
+			text.Val = cty.StringVal(unixLines(text.Val.AsString()))
+		}
+		return nil
+	})
 }
 
 var yamlLine = regexp.MustCompile(`^("?[A-Za-z_][\w.-]*"?[ \t]*:([ \t]|$)|---[ \t]*$|- )`)
@@ -106,50 +126,4 @@ func looksForeign(src *source, ps *problems) bool {
 		return true
 	}
 	return false
-}
-
-var alreadySet = regexp.MustCompile(`The argument "([^"]+)" was already set at`)
-
-// reportSyntax passes hcl's words on, at most one a line: what follows on a line mostly follows from the first.
-func reportSyntax(src *source, file *hcl.File, diags hcl.Diagnostics, ps *problems) {
-	lines := map[int]bool{}
-	for _, d := range diags {
-		if d.Severity != hcl.DiagError {
-			continue
-		}
-		at := place{src: src}
-		if d.Subject != nil {
-			at = src.at(*d.Subject)
-		}
-		if line := src.line(min(at.start, len(src.data))); lines[line] {
-			continue
-		} else {
-			lines[line] = true
-		}
-		if m := alreadySet.FindStringSubmatch(d.Detail); m != nil {
-			reportTwice(src, file, m[1], at, ps)
-			continue
-		}
-		ps.add(codeSyntax, at, d.Summary, "%s", d.Detail)
-	}
-}
-
-// reportTwice replaces hcl's message about an argument that is set twice, which holds a line number.
-func reportTwice(src *source, file *hcl.File, name string, at place, ps *problems) {
-	detail := ""
-	if body, ok := file.Body.(*hclsyntax.Body); ok {
-		if a := innermost(body, at.start).Attributes[name]; a != nil {
-			detail = " It is already set at " + src.at(a.NameRange).String() + "."
-		}
-	}
-	ps.add(codeDuplicate, at, "Argument set twice", "An argument can be set once.%s", detail)
-}
-
-func innermost(body *hclsyntax.Body, offset int) *hclsyntax.Body {
-	for _, b := range body.Blocks {
-		if b.Body.SrcRange.Start.Byte <= offset && offset < b.Body.SrcRange.End.Byte {
-			return innermost(b.Body, offset)
-		}
-	}
-	return body
 }

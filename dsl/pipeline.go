@@ -11,89 +11,263 @@ type pipeline struct {
 	name        string
 	at          place
 	description string
-	push        *pushTrigger // nil if pushes do not start it
-	manual      bool
+	on          triggers
+	onAt        map[string]place // of the first on block of each kind
 	inputs      []*input
-	jobs        []*job
+	concurrency *concurrency
+	jobs        []*job // and approvals, in the order of writing
+	byName      map[string]*job
 }
 
 func (p *pipeline) title() string { return `pipeline "` + p.name + `"` }
 
-func (p *pipeline) kinds() []string {
-	var kinds []string
-	if p.push != nil {
-		kinds = append(kinds, KindPush)
-	}
-	if p.manual {
-		kinds = append(kinds, KindManual)
-	}
-	return kinds
-}
-
-// A pushTrigger says which pushes start a pipeline. Without branches and tags all do; with one of them, only what it
-// matches.
-type pushTrigger struct {
-	branches, tags, paths globs
-	hasBranches, hasTags  bool
-}
-
-func (t *pushTrigger) ofBranches() bool { return t.hasBranches || !t.hasTags }
-func (t *pushTrigger) ofTags() bool     { return t.hasTags || !t.hasBranches }
-
-// An input is a value that whoever starts the pipeline may give.
-type input struct {
-	name        string
-	at          place
-	typ         cty.Type
-	description string
-	fallback    cty.Value // NilVal if there is none
-	choices     []cty.Value
-}
-
-func (in *input) info() InputInfo {
-	info := InputInfo{Name: in.name, Type: typeName(in.typ), Description: in.description, Required: in.fallback == cty.NilVal}
-	if !info.Required {
-		info.Default = plainText(in.fallback)
-	}
-	for _, c := range in.choices {
-		info.Choices = append(info.Choices, plainText(c))
-	}
-	return info
-}
-
-// A job is a block of that kind. What is nil was not set.
+// A job is a block of that kind, or an approval: a node of the graph. What is nil was not set.
 type job struct {
-	name       string
-	at         place
-	needs      []need
-	image      *value
-	env        *value
-	timeout    *value
-	labels     *value
-	activities []*activity
+	name     string
+	at       place
+	approval bool
+	in       *pipeline
+	edges    []edge
+	runOn    plan.RunOn
+
+	when        *value
+	image       *value
+	env         *value
+	environment *value
+	timeout     *value
+
+	labels, os, arch, cpu, memory *value
+
+	approvers, message *value // of an approval
+
+	matrix      *matrix
+	concurrency *concurrency
+	workspace   *workspace
+	services    []*service
+	caches      []*cache
+	artifacts   []*artifact
+	outputs     []*jobOutput
+	activities  []*activity
+
+	// deferred says that values in it come from other jobs or approvals.
+	deferred bool
+	// values are all that was bound for it, and secrets the names of those in them.
+	values  []*value
+	secrets []string
 }
 
-// A need is an edge of the graph of jobs, with the place that made it.
-type need struct {
-	job string
-	at  place
+// title names a node of the graph as references do.
+func (j *job) title() string {
+	if j.approval {
+		return "approval." + j.name
+	}
+	return "job." + j.name
 }
 
-// An activity is a block of that kind, in a job. It has a script or a command.
+func (j *job) output(name string) *jobOutput {
+	for _, o := range j.outputs {
+		if o.name == name {
+			return o
+		}
+	}
+	return nil
+}
+
+func (j *job) activity(name string) (index int, a *activity) {
+	for i, a := range j.activities {
+		if a.name == name {
+			return i, a
+		}
+	}
+	return -1, nil
+}
+
+// An edge is an arrow of the graph, with the place that made it.
+type edge struct {
+	to       *job
+	optional bool // the other one may have been skipped
+	at       place
+}
+
+type matrix struct {
+	at                    place
+	axes                  *value
+	names                 []string // of the axes, in the order of writing, where they are written out
+	exclude, include      *value
+	maxParallel, failFast *value
+	late                  bool // an axis uses what other jobs put out
+	hasNames              bool
+}
+
+type concurrency struct{ group, policy *value }
+
+type workspace struct {
+	checkout   bool
+	depth      int
+	submodules bool
+	unpack     map[string]plan.ArtifactRef
+}
+
+type service struct {
+	name                       string
+	image, env, command, ready *value
+}
+
+type cache struct {
+	name               string
+	path, key, restore *value
+}
+
+type artifact struct {
+	name                     string
+	paths, keep, whenMissing *value
+}
+
+// A jobOutput is a value that other jobs can read.
+type jobOutput struct {
+	name      string
+	at        place
+	value     *value
+	sensitive bool
+}
+
+// An activity is a step of a job. It has a script, a command, or a definition with both.
 type activity struct {
-	name    string
-	at      place
+	name         string
+	at           place
+	when         *value
+	runOn        plan.RunOn
+	allowFailure *value
+	use          *definition
+	with         *value
+	work         work
+	late         bool // something in it comes from earlier activities, or is a secret
+	secrets      []string
+}
+
+// mayNotRun says whether the activity may have no outputs although the job goes on.
+func (a *activity) mayNotRun() string {
+	switch {
+	case a.when != nil:
+		return `it has "when"`
+	case a.runOn != plan.OnPassed && a.runOn != "":
+		return `it has run_on = "` + string(a.runOn) + `"`
+	case a.allowFailure != nil:
+		return `it has "allow_failure"`
+	}
+	return ""
+}
+
+// outputs are those that the activity, or its definition, declares.
+func (a *activity) outputs() []*activityOutput {
+	if a.use != nil {
+		return a.use.work.outputs
+	}
+	return a.work.outputs
+}
+
+func (a *activity) output(name string) *activityOutput {
+	for _, o := range a.outputs() {
+		if o.name == name {
+			return o
+		}
+	}
+	return nil
+}
+
+// A work is what an activity does: what occurrences and definitions have in common.
+type work struct {
 	image   *value
 	command *value
 	script  string
+	file    *value // of script = file("path")
 	shell   plan.Shell
 	env     *value
 	timeout *value
+	retries *value
+	workdir *value
+	user    *value
+	outputs []*activityOutput
+	reports []*report
+}
+
+// An activityOutput is a value that a script writes to a file.
+type activityOutput struct {
+	name      string
+	at        place
+	typ       valueKind
+	sensitive bool
+}
+
+type report struct {
+	kind string
+	path *value
+}
+
+// A definition is an activity for any number of occurrences.
+type definition struct {
+	name   string // as references write it: "def.go_test", "lib.acme.go_test"
+	at     place
+	inputs []*input
+	work   work
+	// library is the one that it belongs to; empty for those of the files themselves.
+	library string
+	// opaque says that nothing is known of it, since its library is not at hand.
+	opaque bool
+}
+
+func (d *definition) input(name string) *input {
+	for _, in := range d.inputs {
+		if in.name == name {
+			return in
+		}
+	}
+	return nil
+}
+
+// An input is a value that whoever starts the pipeline, or uses the definition, may give.
+type input struct {
+	name        string
+	at          place
+	typ         valueKind
+	description string
+	fallback    cty.Value // NilVal if there is none
+	choices     []cty.Value
+	sensitive   bool
+	checks      []*check
+}
+
+// A check is a condition that a value must meet.
+type check struct {
+	condition *value
+	message   string
+}
+
+// A variable is a value that the server keeps.
+type variable struct {
+	name     string
+	at       place
+	typ      valueKind
+	fallback cty.Value // NilVal if there is none
+	checks   []*check
+}
+
+// A secret is a value that nobody may see.
+type secret struct {
+	name     string
+	at       place
+	optional bool
+}
+
+// A registry is one that agents sign in to.
+type registry struct {
+	host               string
+	username, password *value
 }
 
 // A local is a value with a name, of all pipelines.
 type local struct {
 	name  string
 	at    place
-	value *value // nil if it is wrong
+	value *value // nil if it is not set
 }

@@ -3,6 +3,8 @@ package dsl
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // code scans one token outside of strings.
@@ -34,14 +36,6 @@ func (s *scanner) code() {
 	}
 }
 
-// newline ends a statement of a body; inside brackets it means nothing here.
-func (s *scanner) newline() {
-	if f := s.top(); f.kind == inBody {
-		f.word, f.equals, f.operators, f.operand = "", false, 0, false
-	}
-	s.pos++
-}
-
 func (s *scanner) blockComment() {
 	s.mark("comment", s.pos)
 	n := bytes.Index(s.data[s.pos+2:], []byte("*/"))
@@ -54,14 +48,29 @@ func (s *scanner) blockComment() {
 
 func (s *scanner) word() {
 	start := s.pos
-	for s.pos < len(s.data) && (isIdent(s.data[s.pos]) || isDigit(s.data[s.pos]) || s.data[s.pos] == '-') {
-		s.pos++
+	for s.pos < len(s.data) {
+		c := s.data[s.pos]
+		if c < utf8.RuneSelf && !isIdent(c) && !isDigit(c) && c != '-' {
+			break
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			if r, size = utf8.DecodeRune(s.data[s.pos:]); !unicode.IsLetter(r) && (s.pos == start || !unicode.In(r, unicode.Mn, unicode.Mc, unicode.Nd)) {
+				s.stray()
+				return
+			}
+		}
+		s.pos += size
 	}
+	s.statementWord(start)
+	s.endOperand()
+}
+
+// endOperand notes that a token was, or ended, what an operator or an index can follow.
+func (s *scanner) endOperand() {
 	f := s.top()
-	if f.kind == inBody && f.word == "" {
-		f.word = string(s.data[start:s.pos])
-	}
-	f.operand = true
+	f.operand, f.dot = true, false
 }
 
 // number refuses numbers that take big.Float minutes: hcl computes 1e10000000 to the last digit.
@@ -83,7 +92,8 @@ func (s *scanner) number() {
 			}
 		default:
 			s.checkNumber(start, digits, exponent)
-			s.top().operand = true
+			s.statementValue(start, s.pos)
+			s.endOperand()
 			return
 		}
 	}
@@ -107,8 +117,7 @@ func (s *scanner) checkNumber(start, digits, exponent int) {
 // symbol scans brackets and operators.
 func (s *scanner) symbol(c, next byte) {
 	f := s.top()
-	operand := f.operand
-	f.operand = false
+	operand, dot := f.operand, f.dot
 	switch c {
 	case '{':
 		s.openBrace()
@@ -117,77 +126,89 @@ func (s *scanner) symbol(c, next byte) {
 		s.closeBrace()
 		return
 	case '(', '[':
-		if c == '[' && operand {
-			s.operator() // an index nests as an operator does
-		}
-		s.push(frame{kind: inParens, opener: c, start: s.pos})
+		s.openBracket(c, operand)
+		return
 	case ')', ']':
-		if f.kind == inParens && (f.opener == '(') == (c == ')') {
-			s.pop()
-			s.top().operand = true
-		}
+		s.closeBracket(c)
+		return
 	case '=':
 		s.equals(next)
 		return
-	case '!', '+', '-', '*', '/', '%', '<', '>', '&', '|', '?':
-		s.operator()
-		if next == '=' || next == c && (c == '&' || c == '|') {
+	case '*':
+		if dot { // a splat is an operand, and nests as an operator does
+			s.operator()
+			s.endOperand()
 			s.pos++
+			return
 		}
-	case '.':
-		f.operand = operand
+		if next == '*' {
+			s.fail(codeSyntax, s.pos, s.pos+2, "Unknown operator", "%s", operators)
+			return
+		}
+	case '&', '|':
+		if next != c {
+			s.stray()
+			return
+		}
+	case '~':
+		if f.kind != inTemplate { // it trims what is around a ${ }
+			s.stray()
+			return
+		}
+	case '!', '+', '-', '/', '%', '<', '>', '?', '.', ',', ':':
+	default:
+		s.stray()
+		return
 	}
+	if s.statementSymbol(c); s.failed {
+		return
+	}
+	if c != '.' && c != ',' && c != ':' && c != '~' {
+		s.operator()
+	}
+	if (next == '=' && (c == '!' || c == '<' || c == '>')) || next == c && (c == '&' || c == '|') {
+		s.pos++
+	}
+	f.operand, f.dot = false, c == '.'
 	s.pos++
 }
 
-// equals tells "==" and "=>" from the "=" of an attribute, and notices a script.
+// equals tells "==" and "=>" from the "=" of an argument, and notices a script.
 func (s *scanner) equals(next byte) {
+	f := s.top()
+	f.operand, f.dot = false, false
 	switch next {
 	case '=':
 		s.operator()
 		s.pos += 2
 		return
 	case '>':
+		f.equals = true // of an item of an object
 		s.pos += 2
 		return
 	}
-	s.pos++
-	f := s.top()
+	if f.kind == inObject {
+		f.equals = true
+	}
 	if f.kind != inBody || f.equals {
+		s.pos++
 		return
 	}
+	if s.checkEquals(); s.failed {
+		return
+	}
+	s.pos++
 	f.equals = true
 	if f.word == "script" && f.block == "activity" {
 		s.rawScript()
 	}
 }
 
-func (s *scanner) openBrace() {
-	f := s.top()
-	s.mark("{", s.pos)
-	if f.kind == inBody && !f.equals {
-		s.push(frame{kind: inBody, start: s.pos, block: f.word})
-	} else {
-		s.push(frame{kind: inObject, start: s.pos})
-	}
-	s.pos++
-}
-
-// closeBrace closes the innermost brace, and drops brackets that are open inside it: hcl reports those.
-func (s *scanner) closeBrace() {
-	s.mark("}", s.pos)
-	s.pos++
-	for len(s.frames) > 1 {
-		if f := s.pop(); f.kind != inParens {
-			s.top().operand = true
-			return
-		}
-	}
-}
-
 func (s *scanner) openQuote() {
+	if s.statementQuote(); s.failed {
+		return
+	}
 	s.mark("quote", s.pos)
-	s.top().operand = true
 	s.push(frame{kind: inQuote, start: s.pos})
 	s.pos++
 }
@@ -196,15 +217,21 @@ func (s *scanner) openQuote() {
 func (s *scanner) openHeredoc() {
 	marker, after := heredocMarker(s.data[s.pos:])
 	if marker == nil {
-		line := s.pos + bytes.IndexByte(s.data[s.pos:], '\n')
-		s.fail(codeHeredoc, s.pos, line, "Bad start of a heredoc",
-			"After << (or <<-) comes a plain name such as SH, and then the line ends, without quotes or blanks.")
+		s.badHeredoc(s.pos)
+		return
+	}
+	if s.statementValue(s.pos, s.pos+2); s.failed {
 		return
 	}
 	s.mark("heredoc", s.pos)
-	s.top().operand = true
+	s.endOperand()
 	s.push(frame{kind: inHeredoc, start: s.pos, marker: marker})
 	s.pos += after
+}
+
+func (s *scanner) badHeredoc(start int) {
+	s.fail(codeHeredoc, start, start+bytes.IndexByte(s.data[start:], '\n'), "Bad start of a heredoc",
+		"After << (or <<-) comes a plain name such as SH, and then the line ends, without quotes or blanks.")
 }
 
 // heredocMarker reads the first line of a heredoc: its name, and the offset of the text.
@@ -228,7 +255,7 @@ func heredocMarker(data []byte) (marker []byte, after int) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// isIdent takes every byte beyond ASCII for a letter: where hcl disagrees, it reports the character.
+// isIdent takes every byte beyond ASCII for a letter; word looks at the whole character.
 func isIdent(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= utf8.RuneSelf
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,6 +81,38 @@ func TestPrescanAgrees(t *testing.T) {
 	}
 }
 
+// TestPiecesAreTheWhole makes sure that a file that is parsed block by block is what hcl makes of all of it.
+func TestPiecesAreTheWhole(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.hcl")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files in testdata", err)
+	}
+	texts := append(oddTexts(),
+		"a {\n b {\n c {\n d = 1\n }\n }\n e = 2\n b {} # x\n b {} /* x */\n}\nf = 3\na {}", "a {\n b {}\n} /* c */\na {\n b {}\n}\n",
+		"a {\n b = 1\n b = 2\n}\n", "a {\n b {\n c = 1 +\n }\n b {}\n}\n", "a {\n b {\n x = <<E\n}\nE\n }\n}\n", "a \"${b}\" {\n}\na {\n}\n",
+		"\uFEFFa {\r\n b {\r\n }\r\n}\r\n")
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(data))
+	}
+	for _, text := range texts {
+		if diff := piecesDiffer([]byte(text)); diff != "" {
+			t.Errorf("%q (-whole +pieces):\n%s", text, diff)
+		}
+	}
+}
+
+func piecesDiffer(data []byte) string {
+	whole, pieces, ok := dsl.ParseBothWays(data)
+	if !ok {
+		return ""
+	}
+	return cmp.Diff(whole, pieces)
+}
+
 func oddTexts() []string {
 	return []string{
 		`a = "$"`, `a = "$$"`, `a = "$${b}"`, `a = "$$${b}"`, `a = "$$$${b}"`, `a = "%%{b}%"`, `a = "\${b"`, `a = "\"${"\""}\""`,
@@ -124,45 +155,4 @@ func TestOnlyScriptsAreRaw(t *testing.T) {
 			t.Errorf("%q: scripts %q, ok %v", text, texts, ok)
 		}
 	}
-}
-
-// FuzzPrescan looks for text that the prescan and hcl's scanner read differently.
-func FuzzPrescan(f *testing.F) {
-	for _, text := range oddTexts() {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 4<<10 {
-			t.Skip()
-		}
-		if diff := disagreement(data); diff != "" {
-			t.Errorf("%q (-hcl +prescan):\n%s", data, diff)
-		}
-	})
-}
-
-// FuzzCompile looks for text that makes the compiler panic, hang, or point outside of the file.
-func FuzzCompile(f *testing.F) {
-	files, err := filepath.Glob("testdata/*/*.hcl")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range files {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(data))
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		req := dsl.Request{Files: []dsl.File{{Name: "x.hcl", Data: []byte(text)}}, Event: pushTo("main")}
-		res := dsl.Compile(req)
-		lines := strings.Count(text, "\n") + 1
-		for _, p := range res.Problems {
-			if p.Code == "E901" || p.Start.Line > lines {
-				t.Errorf("%q: %+v", text, p)
-			}
-		}
-		rendered(t, res.Problems, true)
-	})
 }

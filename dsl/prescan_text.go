@@ -1,15 +1,13 @@
 package dsl
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // quoted scans on inside "…", to its end or to an interpolation.
 func (s *scanner) quoted() {
 	for s.pos < len(s.data) {
 		switch c := s.data[s.pos]; {
 		case c == '\n' || c == '\r':
-			s.unclosedQuote(s.top().start, s.pos)
+			s.quoteAtEnd()
 			return
 		case c == '\\':
 			s.pos++
@@ -17,14 +15,43 @@ func (s *scanner) quoted() {
 				s.pos++
 			}
 		case c == '"':
-			s.join(s.pop())
-			s.mark("unquote", s.pos)
-			s.pos++
+			s.closeQuote()
 			return
-		case s.interpolation():
+		case s.interpolation() || s.failed:
 			return
 		}
 	}
+}
+
+func (s *scanner) closeQuote() {
+	f := s.pop()
+	s.mark("unquote", s.pos)
+	s.pos++
+	if s.join(f); s.failed {
+		return
+	}
+	if c := s.data[s.pos]; s.suspectQuote < 0 && (isIdent(c) || isDigit(c) || c == '"') {
+		s.suspectQuote = f.start // nothing of this can follow a text: what ended it may have been meant to start another one
+	}
+	s.endOperand()
+}
+
+// quoteAtEnd reports the quote that has no partner on its line, which need not be the last one.
+func (s *scanner) quoteAtEnd() {
+	f, n := s.top(), len(s.frames)
+	switch {
+	case s.suspectQuote >= 0:
+		s.unclosedQuote(s.suspectQuote, s.pos)
+	case s.frames[n-2].kind == inTemplate && s.frames[n-3].kind == inQuote && bytes.IndexByte(s.data[f.start:s.pos], '}') < 0:
+		s.unclosedTemplate(&s.frames[n-2]) // the quote was to close the text around it
+	default:
+		s.unclosedQuote(f.start, s.pos)
+	}
+}
+
+func (s *scanner) unclosedQuote(start, end int) {
+	s.fail(codeQuote, start, end, "Unclosed quote",
+		"This text is not closed before the end of its line. Add the closing \", or use a heredoc for text of several lines.")
 }
 
 // heredoc scans on inside a heredoc, to its end or to an interpolation. The end marker must stand alone on its line.
@@ -35,7 +62,9 @@ func (s *scanner) heredoc() {
 			end := s.pos + bytes.IndexByte(s.data[s.pos:], '\n')
 			if bytes.Equal(bytes.TrimSpace(s.data[s.pos:end]), f.marker) {
 				s.closeHeredoc(f.start, s.pos)
-				s.join(s.pop())
+				if f := s.pop(); !s.failed {
+					s.join(f)
+				}
 				s.pos = end // the line break ends the statement
 				return
 			}
@@ -45,7 +74,7 @@ func (s *scanner) heredoc() {
 				f.midline = false
 				f.pieces++
 				s.pos++
-			} else if s.interpolation() {
+			} else if s.interpolation() || s.failed {
 				return
 			}
 		}
@@ -72,7 +101,7 @@ func (s *scanner) join(f frame) {
 func (s *scanner) interpolation() bool {
 	c, rest := s.data[s.pos], s.data[s.pos+1:]
 	if c != '$' && c != '%' {
-		s.pos++
+		s.plainRune()
 		return false
 	}
 	s.top().pieces += 2 // it ends one piece, and starts another
@@ -93,135 +122,14 @@ func (s *scanner) interpolation() bool {
 	return false
 }
 
-// rawScript takes the text of a script out, if its expression starts in one of the two ways that scripts are written in.
-// hcl then sees one quoted string of blanks of equal length, which costs it nothing and keeps every offset.
-func (s *scanner) rawScript() {
-	start := s.pos
-	for s.data[start] == ' ' || s.data[start] == '\t' {
-		start++
-	}
-	rest := s.data[start:]
-	switch {
-	case bytes.HasPrefix(rest, []byte("<<")):
-		s.rawHeredoc(start)
-	case rest[0] == '"':
-		s.rawQuote(start)
-	}
-}
-
-func (s *scanner) rawHeredoc(start int) {
-	marker, after := heredocMarker(s.data[start:])
-	if marker == nil {
-		return // code reports it
-	}
-	body := start + after
-	for line := body; line < len(s.data); {
-		end := line + bytes.IndexByte(s.data[line:], '\n')
-		if bytes.Equal(bytes.TrimSpace(s.data[line:end]), marker) {
-			text := scriptLines(s.data[body:line], s.data[start+2] == '-')
-			s.keepScript(start, script{text: text, start: body, end: line, expr: len(bytes.TrimRight(s.data[:end], " \t\r"))})
-			return
-		}
-		line = end + 1
-	}
-	s.unterminated(start, marker)
-}
-
-func (s *scanner) rawQuote(start int) {
-	for i := start + 1; i < len(s.data); i++ {
-		switch s.data[i] {
-		case '\n', '\r':
-			s.unclosedQuote(start, i)
-			return
-		case '\\':
-			if i++; s.data[i] == '\n' || s.data[i] == '\r' {
-				s.unclosedQuote(start, i)
-				return
-			}
-		case '"':
-			text, bad := unescape(s.data[start+1 : i])
-			if bad >= 0 {
-				s.fail(codeEscape, start+1+bad, start+1+bad+2, "Unknown escape",
-					"In a quoted script a backslash is written \\\\, a quote \\\", a line break \\n and a tab \\t. "+
-						"A heredoc (script = <<SH) needs no escapes.")
-				return
-			}
-			s.keepScript(start, script{text: text, start: start + 1, end: i, expr: i + 1})
-			return
+func (s *scanner) unterminated(start int, marker []byte) {
+	hint := ""
+	for i := s.src.line(start) + 1; i < len(s.src.lines); i++ {
+		if line := bytes.TrimSpace(s.src.text(i)); bytes.EqualFold(line, marker) || bytes.HasPrefix(line, marker) && len(line) > len(marker) && !isIdent(line[len(marker)]) {
+			hint = " Line " + itoa(i+1) + " comes close."
+			break
 		}
 	}
-}
-
-// keepScript stores a script and blanks it.
-func (s *scanner) keepScript(start int, sc script) {
-	if sc.end-sc.start > maxScriptBytes {
-		s.fail(codeScriptSize, start, start+2, "Script too long",
-			"A script holds at most %d KiB. Keep it in a file of the repository, and run that.", maxScriptBytes>>10)
-		return
-	}
-	s.scripts[start] = sc
-	s.data[start] = '"'
-	for i := start + 1; i < sc.expr-1; i++ {
-		s.data[i] = ' '
-	}
-	s.data[sc.expr-1] = '"'
-	s.top().operand = true
-	s.pos = sc.expr
-}
-
-// unescape reads the text of a quoted script, and answers the offset of an escape that is none, or -1.
-func unescape(raw []byte) (text string, bad int) {
-	var b bytes.Buffer
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' {
-			b.WriteByte(raw[i])
-			continue
-		}
-		i++
-		switch raw[i] {
-		case '"', '\\':
-			b.WriteByte(raw[i])
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		default:
-			return "", i - 1
-		}
-	}
-	return b.String(), -1
-}
-
-// scriptLines reads the text of a heredoc: line breaks become LF, and <<- takes the indentation off that all lines share.
-func scriptLines(raw []byte, flush bool) string {
-	text := bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
-	if !flush {
-		return string(text)
-	}
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	var indent []byte
-	first := true
-	for _, line := range lines {
-		blank := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
-		switch {
-		case len(bytes.TrimSpace(line)) == 0: // says nothing about the indentation
-		case first:
-			indent, first = blank, false
-		default:
-			indent = indent[:commonPrefix(indent, blank)]
-		}
-	}
-	var b bytes.Buffer
-	for _, line := range lines {
-		b.Write(line[commonPrefix(indent, line):])
-	}
-	return b.String()
-}
-
-func commonPrefix(a, b []byte) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
+	s.fail(codeHeredoc, start, start+2+len(marker), "Unterminated heredoc",
+		"The text that starts here has no end: there is no later line that holds %s and nothing else.%s", marker, hint)
 }

@@ -2,6 +2,7 @@ package dsl
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 
@@ -13,58 +14,77 @@ import (
 type code string
 
 const (
-	codeYAML         code = "E101"
-	codeSyntax       code = "E102"
-	codeCharacter    code = "E103"
-	codeQuote        code = "E104"
-	codeHeredoc      code = "E105"
-	codeComment      code = "E106"
-	codeEscape       code = "E107"
-	codeJSON         code = "E108"
-	codeArgument     code = "E201"
-	codeForeign      code = "E202" // a word of another system
-	codeNotReference code = "E203"
-	codeJob          code = "E204"
-	codeReference    code = "E205"
-	codeInput        code = "E207"
-	codeMissingInput code = "E208"
-	codeDuplicate    code = "E210"
-	codeName         code = "E211"
-	codeBlock        code = "E212"
-	codeConflict     code = "E214"
-	codeNothingToRun code = "E215"
-	codeNoImage      code = "E216"
-	codeFunction     code = "E217"
-	codeBlockOrArg   code = "E218"
-	codeLabels       code = "E219"
-	codeEmpty        code = "E220"
-	codePipeline     code = "E221"
-	codeLater        code = "E290"
-	codeType         code = "E301"
-	codeComparison   code = "E302"
-	codeEnv          code = "E304"
-	codeCall         code = "E305"
-	codeValue        code = "E306"
-	codeOperation    code = "E307"
-	codePhase        code = "E401"
-	codeNull         code = "E402"
-	codeLiteral      code = "E404"
-	codeInScript     code = "E405"
-	codeDollar       code = "E406"
-	codeNoRun        code = "E407"
-	codeJobCycle     code = "E601"
-	codeLocalCycle   code = "E602"
-	codeSize         code = "E701"
-	codeNesting      code = "E702"
-	codeOperators    code = "E703"
-	codeNumber       code = "E704"
-	codeHeredocSize  code = "E705"
-	codeScriptSize   code = "E706"
-	codeStringSize   code = "E707"
-	codeElements     code = "E708"
-	codeExpensive    code = "E709"
-	codeTooMany      code = "E710"
-	codeInternal     code = "E901"
+	codeYAML            code = "E101"
+	codeSyntax          code = "E102"
+	codeCharacter       code = "E103"
+	codeQuote           code = "E104"
+	codeHeredoc         code = "E105"
+	codeComment         code = "E106"
+	codeEscape          code = "E107"
+	codeJSON            code = "E108"
+	codeArgument        code = "E201"
+	codeForeign         code = "E202" // a word of another system
+	codeNotReference    code = "E203"
+	codeJob             code = "E204"
+	codeReference       code = "E205"
+	codeMatrixOutputs   code = "E206"
+	codeInput           code = "E207"
+	codeMissingInput    code = "E208"
+	codeAttribute       code = "E209"
+	codeDuplicate       code = "E210"
+	codeName            code = "E211"
+	codeBlock           code = "E212"
+	codeMissingArgument code = "E213"
+	codeConflict        code = "E214"
+	codeNothingToRun    code = "E215"
+	codeNoImage         code = "E216"
+	codeFunction        code = "E217"
+	codeBlockOrArg      code = "E218"
+	codeLabels          code = "E219"
+	codeEmpty           code = "E220"
+	codePipeline        code = "E221"
+	codeSource          code = "E222"
+	codeNotLocked       code = "E223"
+	codeLock            code = "E224"
+	codeNoVariable      code = "E225"
+	codeNoSecret        code = "E226"
+	codeLater           code = "E290"
+	codeType            code = "E301"
+	codeComparison      code = "E302"
+	codeMixed           code = "E303"
+	codeEnv             code = "E304"
+	codeCall            code = "E305"
+	codeValue           code = "E306"
+	codeOperation       code = "E307"
+	codeFile            code = "E308"
+	codeSchedule        code = "E309"
+	codeCheck           code = "E310"
+	codeLateValue       code = "E311" // what a run put out does not fit
+	codePhase           code = "E401"
+	codeNull            code = "E402"
+	codeMayNotRun       code = "E403"
+	codeLiteral         code = "E404"
+	codeInScript        code = "E405"
+	codeDollar          code = "E406"
+	codeNoRun           code = "E407"
+	codeNotVisible      code = "E408"
+	codeOrder           code = "E409"
+	codeLeak            code = "E501"
+	codeJobCycle        code = "E601"
+	codeLocalCycle      code = "E602"
+	codePipelineCycle   code = "E603"
+	codeSize            code = "E701"
+	codeNesting         code = "E702"
+	codeOperators       code = "E703"
+	codeNumber          code = "E704"
+	codeHeredocSize     code = "E705"
+	codeScriptSize      code = "E706"
+	codeStringSize      code = "E707"
+	codeElements        code = "E708"
+	codeExpensive       code = "E709"
+	codeTooMany         code = "E710"
+	codePlanSize        code = "E713"
+	codeInternal        code = "E901"
 )
 
 const (
@@ -130,11 +150,18 @@ func (p *problems) list() []plan.Problem {
 		}
 		return a.Code < b.Code
 	})
+	shown, severity := p.kept, plan.Warning
+	if p.failed() {
+		severity = plan.Error
+	}
+	if len(shown) > maxShown && p.failed() { // advice must not hide mistakes
+		shown = slices.DeleteFunc(slices.Clone(shown), func(f found) bool { return f.Severity == plan.Warning })
+	}
 	var list []plan.Problem
-	for i, f := range p.kept {
+	for i, f := range shown {
 		if i == maxShown {
-			rest := len(p.kept) - i + p.dropped
-			return append(list, plan.Problem{Severity: plan.Error, Title: fmt.Sprintf("And %d more", rest),
+			rest := len(shown) - i + p.dropped
+			return append(list, plan.Problem{Severity: severity, Title: fmt.Sprintf("And %d more", rest),
 				Detail: "Only the first " + itoa(maxShown) + " are shown."})
 		}
 		if f.at.src != nil {

@@ -15,30 +15,13 @@ func referenceTable() string {
 func writeReference(b *strings.Builder, spec *blockSpec, path string) {
 	if spec.Name != "" {
 		fmt.Fprintf(b, "### `%s`\n\n%s\n\n", path, spec.Doc)
+		if spec.NotRun != "" {
+			fmt.Fprintf(b, "This release plans it and does not run it yet: %s.\n\n", spec.NotRun)
+		}
 		writeArguments(b, spec)
 	}
-	var later []string
-	for _, a := range spec.Args {
-		if a.Later {
-			later = append(later, "`"+a.Name+"`")
-		}
-	}
 	for _, s := range spec.Blocks {
-		if s.Later {
-			later = append(later, "`"+heading(s)+"`")
-		}
-	}
-	if len(later) > 0 {
-		where := "here"
-		if spec.Name == "" {
-			where = "at the top level"
-		}
-		fmt.Fprintf(b, "Part of language 1 %s, but not run by this release: %s.\n\n", where, strings.Join(later, ", "))
-	}
-	for _, s := range spec.Blocks {
-		if !s.Later {
-			writeReference(b, s, strings.TrimPrefix(path+" › "+heading(s), " › "))
-		}
+		writeReference(b, s, strings.TrimPrefix(path+" › "+heading(s), " › "))
 	}
 }
 
@@ -47,6 +30,8 @@ func heading(s *blockSpec) string {
 	switch s.Label {
 	case nameLabel:
 		return s.Name + ` "name"`
+	case hostLabel:
+		return s.Name + ` "host"`
 	case eventLabel:
 		return s.Name + ` "` + s.Event + `"`
 	}
@@ -54,23 +39,44 @@ func heading(s *blockSpec) string {
 }
 
 func writeArguments(b *strings.Builder, spec *blockSpec) {
-	if len(spec.argNames()) == 0 {
+	if len(spec.Args) == 0 {
 		return
 	}
 	b.WriteString("| Argument | Takes | Default | Evaluated | |\n|---|---|---|---|---|\n")
 	for _, a := range spec.Args {
-		if a.Later {
-			continue
-		}
 		fallback := a.Default
 		if fallback != "" {
 			fallback = "`" + fallback + "`"
 		}
-		when := "when read"
-		if a.Phase == compile {
-			when = "for the event"
-		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", a.Name, a.Type, fallback, when, a.Doc)
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", a.Name, a.takes(), fallback, a.evaluated(), a.describe())
 	}
 	b.WriteString("\n")
+}
+
+// takes says what an argument takes, for people.
+func (a argSpec) takes() string {
+	if a.Type == typeWord {
+		return "`\"" + strings.Join(a.Words, "\"`, `\"") + "\"`"
+	}
+	return string(a.Type)
+}
+
+// evaluated says when.
+func (a argSpec) evaluated() string {
+	when := [...]string{"when read", "for the event", "when its needs have ended", "before the activity"}[a.Phase]
+	if a.Secrets && a.Phase < agent && a.Phase > literal {
+		when += "; secrets later"
+	}
+	return when
+}
+
+func (a argSpec) describe() string {
+	text := a.Doc
+	if a.Required {
+		text = "Required. " + text
+	}
+	if a.NotRun != "" {
+		text += " This release does not run it yet: " + a.NotRun + "."
+	}
+	return text
 }

@@ -4,11 +4,13 @@ package dsl
 type phase int
 
 const (
-	literal phase = iota // while loading: the file alone decides
-	compile              // the event, the inputs and the locals are known
+	literal  phase = iota // while loading: the file alone decides
+	compile               // the event, the inputs, the variables and the locals are known
+	dispatch              // all jobs and approvals that are referred to have ended
+	agent                 // just before an activity: earlier ones have ended, and secrets are at hand
 )
 
-func (p phase) String() string { return [...]string{"literal", "compile"}[p] }
+func (p phase) String() string { return [...]string{"literal", "compile", "dispatch", "agent"}[p] }
 
 // A valueType is what an argument takes.
 type valueType string
@@ -16,13 +18,22 @@ type valueType string
 const (
 	typeString   valueType = "string"
 	typeNumber   valueType = "number"
+	typeBool     valueType = "bool"
 	typeDuration valueType = "duration"
+	typeSize     valueType = "size"
 	typeScript   valueType = "raw text"
 	typeStrings  valueType = "list(string)"
 	typeEnv      valueType = "map(string)"
 	typeGlobs    valueType = "list of globs"
-	typeNeeds    valueType = "list of job.x"
-	typeKeyword  valueType = "type" // string, number or bool, without quotes
+	typeNeeds    valueType = "list of references" // to jobs and approvals
+	typeUse      valueType = "reference"          // to a definition
+	typeUnpack   valueType = "map of references"  // from folders to artifacts
+	typeKeyword  valueType = "type"               // string, list(number) and so on, without quotes
+	typeWord     valueType = "word"               // one of argSpec.Words
+	typeObject   valueType = "object"
+	typeObjects  valueType = "list of objects"
+	typeAxes     valueType = "object of lists"
+	typeRetries  valueType = "number, or object by cause"
 	typeAny      valueType = "any"
 )
 
@@ -30,9 +41,10 @@ const (
 type labelKind int
 
 const (
-	noLabel labelKind = iota
-	nameLabel
-	eventLabel // one of the events of the blocks that share a type, as in on "push"
+	noLabel    labelKind = iota
+	nameLabel            // a name of ours, for references
+	hostLabel            // the name of a host, and maybe a port
+	eventLabel           // one of the words that tell blocks of one type apart, as in on "push"
 )
 
 // A blockSpec says what a block may hold. The one table of them, language, drives decoding, messages and the reference in
@@ -42,10 +54,10 @@ type blockSpec struct {
 	Label labelKind
 	Event string // of eventLabel
 	Doc   string
-	// Later marks what is part of language 1 and not run by this release: it gets a message of its own.
-	Later  bool
-	Many   bool // it may stand several times; with a name, under several names
-	Free   bool // any argument name is allowed, each of typeAny
+	Many  bool // it may stand several times; with a name, under several names
+	Free  bool // any argument name is allowed, each of typeAny
+	// NotRun says what happens instead, where this release checks and plans a block but does not run it.
+	NotRun string
 	Args   []argSpec
 	Blocks []*blockSpec
 	// Foreign are words that people bring along from other systems, with what to write here.
@@ -54,12 +66,15 @@ type blockSpec struct {
 
 // An argSpec says what an argument takes.
 type argSpec struct {
-	Name    string
-	Type    valueType
-	Phase   phase
-	Default string
-	Doc     string
-	Later   bool
+	Name     string
+	Type     valueType
+	Phase    phase // the latest whose values it may use
+	Required bool
+	Words    []string // of typeWord
+	Default  string
+	Doc      string
+	Secrets  bool   // they may flow into it
+	NotRun   string // see blockSpec
 }
 
 func (b *blockSpec) arg(name string) *argSpec {
@@ -95,13 +110,11 @@ func (b *blockSpec) events(name string) []string {
 	return events
 }
 
-// argNames and blockNames are what a message can offer: only what this release runs.
+// argNames and blockNames are what a message can offer.
 func (b *blockSpec) argNames() []string {
 	var names []string
 	for _, a := range b.Args {
-		if !a.Later {
-			names = append(names, a.Name)
-		}
+		names = append(names, a.Name)
 	}
 	return names
 }
@@ -109,7 +122,7 @@ func (b *blockSpec) argNames() []string {
 func (b *blockSpec) blockNames() []string {
 	var names []string
 	for _, s := range b.Blocks {
-		if !s.Later && (len(names) == 0 || names[len(names)-1] != s.Name) {
+		if len(names) == 0 || names[len(names)-1] != s.Name {
 			names = append(names, s.Name)
 		}
 	}

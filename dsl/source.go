@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"bytes"
 	"sort"
 	"strings"
 	"unicode"
@@ -21,13 +22,18 @@ type source struct {
 }
 
 func newSource(f File) *source {
-	s := &source{name: f.Name, data: f.Data, lines: []int{0}}
-	for i, b := range f.Data {
-		if b == '\n' {
-			s.lines = append(s.lines, i+1)
-		}
+	s := &source{name: f.Name, data: f.Data, lines: make([]int, 1, bytes.Count(f.Data, []byte("\n"))+1)}
+	if bytes.HasPrefix(f.Data, byteOrderMark) {
+		s.lines[0] = len(byteOrderMark) // nobody sees it
 	}
-	return s
+	for at := 0; ; {
+		n := bytes.IndexByte(f.Data[at:], '\n')
+		if n < 0 {
+			return s
+		}
+		at += n + 1
+		s.lines = append(s.lines, at)
+	}
 }
 
 // A place is a stretch of a source. The zero place is "nowhere".
@@ -40,7 +46,7 @@ func (s *source) at(r hcl.Range) place { return place{s, r.Start.Byte, r.End.Byt
 
 // line answers the number of the line of an offset, from 0.
 func (s *source) line(offset int) int {
-	return sort.Search(len(s.lines), func(i int) bool { return s.lines[i] > offset }) - 1
+	return max(sort.Search(len(s.lines), func(i int) bool { return s.lines[i] > offset })-1, 0)
 }
 
 // text answers a line without its line break.
@@ -49,17 +55,13 @@ func (s *source) text(line int) []byte {
 	if line+1 < len(s.lines) {
 		end = s.lines[line+1]
 	}
-	return trimBreak(s.data[s.lines[line]:end])
-}
-
-func trimBreak(line []byte) []byte {
-	return []byte(strings.TrimRight(string(line), "\r\n"))
+	return bytes.TrimRight(s.data[min(s.lines[line], end):end], "\r\n")
 }
 
 func (s *source) position(offset int) plan.Position {
 	offset = min(max(offset, 0), len(s.data))
 	line := s.line(offset)
-	columns, _ := textseg.TokenCount(s.data[s.lines[line]:offset], textseg.ScanGraphemeClusters)
+	columns, _ := textseg.TokenCount(s.data[min(s.lines[line], offset):offset], textseg.ScanGraphemeClusters)
 	return plan.Position{Line: line + 1, Column: columns + 1}
 }
 
@@ -89,7 +91,7 @@ const (
 func (p place) snippet() (text, carets string) {
 	line := p.src.line(min(p.start, len(p.src.data)))
 	raw := p.src.text(line)
-	from := min(p.start-p.src.lines[line], len(raw))
+	from := min(max(p.start-p.src.lines[line], 0), len(raw))
 	to := min(max(p.end-p.src.lines[line], from), len(raw))
 	before, marked, after := printable(raw[:from]), printable(raw[from:to]), printable(raw[to:])
 	if columns(before)+columns(marked)+columns(after) > snippetWidth {
@@ -129,12 +131,7 @@ func clean(message string) string {
 
 // unsafeRune says whether a character is invisible, reorders text, or commands a terminal.
 func unsafeRune(r rune) bool {
-	return unicode.IsControl(r) || isBidi(r) || r == '\uFEFF' || r == utf8.RuneError
-}
-
-// isBidi says whether r can make a line look other than it is (CVE-2021-42574, "Trojan Source").
-func isBidi(r rune) bool {
-	return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
+	return unicode.IsControl(r) || isBidi(r) || isHidden(r) || r == utf8.RuneError
 }
 
 // columns is the width of text on a terminal. Wide characters take two columns, combining ones none.

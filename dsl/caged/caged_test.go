@@ -174,6 +174,45 @@ func TestTimeoutIsKept(t *testing.T) {
 	}
 }
 
+// TestProcessorTime makes sure that a compilation that never ends is given up without the parent's clock.
+func TestProcessorTime(t *testing.T) {
+	if !limitsMemory {
+		t.Skip("no limits here")
+	}
+	c := newCompiler(t, "stubborn", time.Minute)
+	before := ask(t, c, "pid")
+	start := time.Now()
+	if got := ask(t, c, "loop"); got != "E711" {
+		t.Errorf("problem = %q", got)
+	}
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if after := ask(t, c, "pid"); after == before || after == "" {
+		t.Errorf("child = %q after %q", after, before)
+	}
+}
+
+// TestBusyHost stops the child for longer than it may compute: the files are not to blame for that.
+func TestBusyHost(t *testing.T) {
+	c := newCompiler(t, "stubborn", 0)
+	var pid int
+	if _, err := fmt.Sscan(ask(t, c, "pid"), &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // our own child
+		t.Fatal(err)
+	}
+	resumed := make(chan error, 1)
+	time.AfterFunc(4*time.Second, func() { resumed <- syscall.Kill(pid, syscall.SIGCONT) })
+	if got := ask(t, c, "pid"); got != fmt.Sprint(pid) {
+		t.Errorf("answer = %q of child %d", got, pid)
+	}
+	if err := <-resumed; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestIdleDeath kills a child that idles: nobody is to blame for that, so the next request must not be told so.
 func TestIdleDeath(t *testing.T) {
 	c := newCompiler(t, "stubborn", 5*time.Second)

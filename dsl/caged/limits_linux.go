@@ -21,8 +21,8 @@ func limitAddressSpace() error {
 	return nil
 }
 
-// limitCPU gives this process cpuTime from now on. The parent's clock ends a compilation long before; this holds where
-// the parent is stopped, or gone without its end of the pipe being closed.
+// limitCPU gives this process cpuTime from now on. Unlike the parent's clock, it does not run while a busy host lets this
+// process wait.
 func limitCPU() error {
 	var used unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {

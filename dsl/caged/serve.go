@@ -14,7 +14,7 @@ func Serve(r io.Reader, w io.Writer) error {
 	if err := limitProcess(); err != nil {
 		return err
 	}
-	return serve(r, w, dsl.Compile)
+	return serve(r, w, new(dsl.Compiler).Compile)
 }
 
 func serve(r io.Reader, w io.Writer, compile func(dsl.Request) dsl.Response) error {
@@ -23,17 +23,24 @@ func serve(r io.Reader, w io.Writer, compile func(dsl.Request) dsl.Response) err
 	}
 	requests, ended := make(chan dsl.Request), make(chan error, 1)
 	go func() { ended <- readRequests(r, requests) }()
-	answered := make(chan error, 1) // its goroutine is never waited for while it compiles: it cannot be interrupted
+	compiled := make(chan dsl.Response, 1) // its goroutine is never waited for while it compiles: it cannot be interrupted
 	exceeded, stop := cpuExceeded()
 	defer stop()
-	for {
+	for busy := false; ; {
 		select {
 		case <-exceeded:
-			return fmt.Errorf("compiling: more than %d seconds of processor time", cpuTime)
+			if busy {
+				return errors.Join(fmt.Errorf("compiling: more than %d seconds of processor time", cpuTime), writeFrame(w, tooSlow()))
+			}
 		case req := <-requests:
-			go func() { answered <- answer(w, req, compile) }()
-		case err := <-answered:
-			if err != nil {
+			if err := limitCPU(); err != nil {
+				return err
+			}
+			busy = true
+			go func() { compiled <- compile(req) }()
+		case res := <-compiled:
+			busy = false
+			if err := writeFrame(w, res); err != nil {
 				return err
 			}
 		case err := <-ended:
@@ -53,11 +60,4 @@ func readRequests(r io.Reader, requests chan<- dsl.Request) error {
 		}
 		requests <- req
 	}
-}
-
-func answer(w io.Writer, req dsl.Request, compile func(dsl.Request) dsl.Response) error {
-	if err := limitCPU(); err != nil {
-		return err
-	}
-	return writeFrame(w, compile(req))
 }

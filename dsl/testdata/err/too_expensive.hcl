@@ -1,5 +1,5 @@
 locals {
-  x = [for x in range(1000) : [for y in range(1000) : [for z in range(10) : z]]]
+  x = [for x in range(1000) : [for y in range(1000) : [for z in range(10) : x + z]]]
 }
 pipeline "ci" {
   on "push" {}
