@@ -7,17 +7,21 @@ import (
 
 // Version is the version of the conversation. The agent mounts the shim of its own release, so the two differ only when
 // an agent takes over containers of another release.
-const Version = 1
+const Version = 2
 
 // The places inside a container.
 const (
-	BinaryPath = "/tutti/shim" // the program itself, read-only
-	SocketDir  = "/tutti/run"  // the folder of the agent's socket, read-only
-	SocketName = "agent.sock"  // in SocketDir
-	ScriptDir  = "/tutti/tmp"  // where scripts are written; a tmpfs of the container
-	Workspace  = "/workspace"  // the job's files; every activity starts here
+	BinaryPath = "/tutti/shim"          // the program itself, read-only
+	SocketDir  = "/tutti/run"           // the folder of the agent's socket, read-only
+	SocketName = "agent.sock"           // in SocketDir
+	ScriptDir  = "/tutti/tmp"           // where scripts are written; a tmpfs of the container
+	Workspace  = "/workspace"           // the job's files; every activity starts here
+	OutputDir  = ScriptDir + "/.output" // what an activity puts out; no script has such a name
 	SocketPath = SocketDir + "/" + SocketName
 )
+
+// OutputVariable is the variable that tells a process where OutputDir is.
+const OutputVariable = "TUTTI_OUTPUT"
 
 // A Message is one of its fields.
 type Message struct {
@@ -66,10 +70,27 @@ type Go struct {
 	Command  []string `json:"command,omitempty"`
 	// Env is the whole environment, "NAME=value"; the shim adds HOME, PATH and HOSTNAME if they are missing.
 	Env []string `json:"env,omitempty"`
-	// User is the user of the image: "", "name", "uid", "name:group", "uid:gid".
-	User  string `json:"user,omitempty"`
-	Dir   string `json:"dir"`
-	Token string `json:"token"`
+	// User is "", "name", "uid", "name:group" or "uid:gid", by the accounts of the image.
+	User string `json:"user,omitempty"`
+	Dir  string `json:"dir"`
+	// Workdir is where the process starts, relative to Dir; it must be there.
+	Workdir string `json:"workdir,omitempty"`
+	Token   string `json:"token"`
+	// Age is for how long the activity has run already: not 0 for another try, whose bytes go behind those of the one before.
+	Age time.Duration `json:"age,omitempty"`
+	// Outputs are the files of OutputDir that Exit brings.
+	Outputs OutputOrder `json:"outputs,omitzero"`
+	// Masks are secrets, which the log must not show.
+	Masks []string `json:"masks,omitempty"`
+}
+
+// An OutputOrder says which outputs are wanted, and how large each and all of them may be, in bytes.
+type OutputOrder struct {
+	Names []string `json:"names,omitempty"`
+	// Open are those of Names that people may see: they must not hold a secret.
+	Open    []string `json:"open,omitempty"`
+	MaxEach int64    `json:"max_each,omitempty"`
+	MaxAll  int64    `json:"max_all,omitempty"`
 }
 
 // Started says that the process runs.
@@ -105,6 +126,9 @@ type Exit struct {
 	Log    int64         `json:"log"`
 	Marks  int64         `json:"marks"`
 	SHA256 string        `json:"sha256"`
+	// Outputs are the contents of the outputs that were found, and OutputsErr says in a sentence why others cannot be had.
+	Outputs    map[string][]byte `json:"outputs,omitempty"`
+	OutputsErr string            `json:"outputs_err,omitempty"`
 	// Traces says what the process left behind outside of the root file system, if anything: "/dev/shm changed".
 	Traces string `json:"traces,omitempty"`
 }

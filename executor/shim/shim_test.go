@@ -100,6 +100,47 @@ func TestSpoolErrFull(t *testing.T) {
 	}
 }
 
+// TestContinueSpool goes on where a shim died while it wrote a mark.
+func TestContinueSpool(t *testing.T) {
+	dir := t.TempDir()
+	open := func(name, text string) *os.File {
+		t.Helper()
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		if _, err := f.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	log := open("log", "one\ntw")
+	marks := open("marks", string(shim.Mark{End: 4}.Append(nil))+"half")
+	s, err := shim.ContinueSpool(log, marks, time.Now().Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(true, []byte("o\n")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(log.Name())
+	if err != nil || string(text) != "one\ntwo\n" {
+		t.Errorf("the log reads %q, %v", text, err)
+	}
+	sum := sha256.Sum256(text)
+	if end, markEnd := s.Ends(); end != 8 || markEnd != 2*shim.MarkSize || s.Sum() != hex.EncodeToString(sum[:]) {
+		t.Errorf("ends %d and %d, hash %s", end, markEnd, s.Sum())
+	}
+	data, err := os.ReadFile(marks.Name())
+	if err != nil || len(data) != 2*shim.MarkSize {
+		t.Fatalf("the marks have %d bytes, %v", len(data), err)
+	}
+	if m, err := shim.DecodeMark(data[shim.MarkSize:]); err != nil || m.End != 8 || m.At < time.Hour || !m.Stderr {
+		t.Errorf("the last mark is %+v, %v", m, err)
+	}
+}
+
 func connPair(t *testing.T) (a, b *shim.Conn) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"os"
 	"sync"
 	"time"
 )
@@ -26,6 +27,34 @@ type Spool struct {
 // NewSpool answers a spool on two empty files. Times in its marks count from began.
 func NewSpool(log, marks io.Writer, began time.Time) *Spool {
 	return &Spool{log: log, marks: marks, began: began, hash: sha256.New()}
+}
+
+// ContinueSpool answers a spool that goes on behind what the two files hold, if anything. Both are open for reading as
+// well, and append.
+func ContinueSpool(log, marks *os.File, began time.Time) (*Spool, error) {
+	s := NewSpool(log, marks, began)
+	ends, err := marks.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("going on with the log: %w", err)
+	}
+	whole, err := log.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("going on with the log: %w", err)
+	}
+	if whole.Size() == 0 && ends.Size() == 0 {
+		return s, nil
+	}
+	if s.end, err = io.Copy(s.hash, io.NewSectionReader(log, 0, whole.Size())); err != nil {
+		return nil, fmt.Errorf("going on with the log: %w", err)
+	}
+	// Whoever died while he wrote may have left half a mark.
+	s.markEnd = ends.Size() - ends.Size()%MarkSize
+	if s.markEnd < ends.Size() {
+		if err := marks.Truncate(s.markEnd); err != nil {
+			return nil, fmt.Errorf("going on with the log's marks: %w", err)
+		}
+	}
+	return s, nil
 }
 
 // Write appends p, which came on stderr or else on stdout. After an error nothing more is written: the spool then holds

@@ -5,10 +5,13 @@ package pid1
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/tutti-ci/tutti/executor/shim"
 )
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -17,7 +20,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 func (p *process) argv(env []string) ([]string, error) {
 	path, _ := variable(env, "PATH")
 	if len(p.order.Command) > 0 {
-		program, err := lookPath(p.order.Command[0], path, p.order.Dir)
+		program, err := lookPath(p.order.Command[0], path, p.dir)
 		if err != nil {
 			return nil, err
 		}
@@ -69,6 +72,26 @@ func fileName(activity string) string {
 	return name
 }
 
+// workdir answers where the process starts.
+func (p *process) workdir() (string, error) {
+	if p.order.Workdir == "" {
+		return p.order.Dir, nil
+	}
+	if !filepath.IsLocal(p.order.Workdir) {
+		return "", &startError{126, fmt.Sprintf("the workdir %q is not inside of the workspace", p.order.Workdir)}
+	}
+	dir := filepath.Join(p.order.Dir, p.order.Workdir)
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", &startError{126, fmt.Sprintf("the workdir %q is not in the workspace", p.order.Workdir)}
+	case err != nil:
+		return "", &startError{126, fmt.Sprintf("the workdir %q cannot be entered: %v", p.order.Workdir, err)}
+	case !info.IsDir():
+		return "", &startError{126, fmt.Sprintf("the workdir %q is no folder", p.order.Workdir)}
+	}
+	return dir, nil
+}
+
 // lookPath finds a program as a shell would. dir is where relative names begin.
 func lookPath(name, path, dir string) (string, error) {
 	if strings.Contains(name, "/") {
@@ -116,9 +139,9 @@ func (p *process) spawnError(program string, err error) error {
 	}
 }
 
-// environment adds what every process expects to find.
-func environment(env []string, who identity) []string {
-	env = append([]string{}, env...)
+// environment answers that of the process: what was ordered, and what every process expects to find.
+func (p *process) environment(who identity) []string {
+	env := append([]string{}, p.order.Env...)
 	add := func(name, value string) {
 		if _, ok := variable(env, name); !ok {
 			env = append(env, name+"="+value)
@@ -129,7 +152,7 @@ func environment(env []string, who identity) []string {
 	if host, err := os.Hostname(); err == nil {
 		add("HOSTNAME", host)
 	}
-	return env
+	return append(env, shim.OutputVariable+"="+p.ground.outputs())
 }
 
 // variable answers the last value of a variable, which is the one that counts.

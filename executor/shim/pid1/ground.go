@@ -5,6 +5,7 @@ package pid1
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -71,6 +72,51 @@ func (g *ground) add(m mount) error {
 	return nil
 }
 
+// outputs is the folder of outputs.
+func (g *ground) outputs() string { return filepath.Join(g.scripts, filepath.Base(shim.OutputDir)) }
+
+// makeOutputs makes the folder of outputs for a user.
+func (g *ground) makeOutputs(who identity) error {
+	err := os.Mkdir(g.outputs(), 0o700)
+	if err == nil {
+		err = os.Chown(g.outputs(), who.uid, who.gid)
+	}
+	if err != nil {
+		return fmt.Errorf("making the folder of outputs: %w", err)
+	}
+	return nil
+}
+
+// removeOutputs removes the folder of outputs. It answers why the container cannot be used again if there is more in it
+// than a few files: to remove a container is less trouble than to remove what may be in there.
+func (g *ground) removeOutputs() error {
+	const few = 1000
+	info, err := os.Lstat(g.outputs())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir(): // a link would lead elsewhere
+		return os.Remove(g.outputs())
+	}
+	folder, err := os.Open(g.outputs())
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	names, err := folder.Readdirnames(few)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	for _, name := range names {
+		if err := os.Remove(filepath.Join(g.outputs(), name)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(g.outputs())
+}
+
 // look answers how the ground looks now, and keeps what the shared files hold, to put it back.
 func (g *ground) look() (footing, error) {
 	for _, f := range g.shared {
@@ -84,7 +130,7 @@ func (g *ground) look() (footing, error) {
 func (g *ground) footing() (footing, error) {
 	var now footing
 	for _, tree := range g.trees {
-		if err := now.walk(tree); err != nil {
+		if err := now.walk(tree, g.outputs()); err != nil {
 			return nil, err
 		}
 	}
@@ -105,12 +151,15 @@ func (g *ground) footing() (footing, error) {
 	return now, nil
 }
 
-// walk adds every file of one file system.
-func (f *footing) walk(tree string) error {
+// walk adds every file of one file system, but not what is in the folder of outputs: that one goes as a whole.
+func (f *footing) walk(tree, except string) error {
 	var device uint64
 	return filepath.WalkDir(tree, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if path == except && entry.IsDir() {
+			return filepath.SkipDir
 		}
 		info, err := os.Lstat(path)
 		if err != nil {
@@ -136,7 +185,7 @@ func owner(info fs.FileInfo) string {
 	return fmt.Sprintf("%d:%d", stat.Uid, stat.Gid)
 }
 
-// tidy says what changed since before, removes the script, and puts the shared files back as they were: the containers of
+// tidy says what changed since before, removes the script and the outputs, and puts the shared files back as they were: the containers of
 // a job share them.
 func (g *ground) tidy(before footing, script string) (traces string, err error) {
 	if before == nil {
@@ -152,6 +201,9 @@ func (g *ground) tidy(before footing, script string) (traces string, err error) 
 			traces = f.path + " changed"
 		}
 		err = errors.Join(err, restoreErr)
+	}
+	if left := g.removeOutputs(); left != nil {
+		traces = left.Error()
 	}
 	if script != "" {
 		if removeErr := os.Remove(script); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tutti-ci/tutti/executor/shim"
+	"github.com/tutti-ci/tutti/executor/shim/mask"
 )
 
 const (
@@ -31,6 +32,7 @@ const (
 type output struct {
 	spool      *shim.Spool
 	log, marks *os.File
+	masks      *mask.Set
 	tell       func(shim.Message)
 
 	pipes   [2]*os.File // the ends that are read: stdout, stderr
@@ -72,12 +74,12 @@ func (o *output) read() {
 }
 
 func (o *output) copy(pipe *os.File, stderr bool) error {
-	buf := make([]byte, readSize)
+	buf, inlet := make([]byte, readSize), o.spool.Inlet(stderr, o.masks)
 	var last time.Time
 	for {
 		n, err := pipe.Read(buf)
 		if n > 0 {
-			if o.spool.Write(stderr, buf[:n]) != nil {
+			if inlet.Write(buf[:n]) != nil {
 				ring(o.broken)
 				return nil // drain asks the spool
 			}
@@ -88,12 +90,14 @@ func (o *output) copy(pipe *os.File, stderr bool) error {
 			}
 			last = time.Now()
 		}
+		if err == nil {
+			continue
+		}
+		_ = inlet.Flush() // drain asks the spool
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("reading what the process wrote: %w", err)
-		}
+		return fmt.Errorf("reading what the process wrote: %w", err)
 	}
 }
 

@@ -3,6 +3,7 @@
 package pid1
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -106,5 +107,65 @@ func TestGroundNoticesAndRestores(t *testing.T) {
 	}
 	if traces, err := g.tidy(before, ""); err != nil || traces == "" {
 		t.Errorf("after a file: %q, %v", traces, err)
+	}
+}
+
+// The folder of outputs is no trace, whatever is in it, as long as it is that folder. What stands in its place is one, and is
+// never followed elsewhere.
+func TestOutputsAreNoTrace(t *testing.T) {
+	me := identity{uid: os.Getuid(), gid: os.Getgid()}
+	for name, c := range map[string]struct {
+		do     func(t *testing.T, dir, elsewhere string)
+		traces bool
+	}{
+		"File": {func(t *testing.T, dir, _ string) { write(t, filepath.Join(dir, "x")) }, false},
+		"Folder": {func(t *testing.T, dir, _ string) {
+			if err := os.MkdirAll(filepath.Join(dir, "a", "b"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
+		"Link": {func(t *testing.T, dir, elsewhere string) {
+			if err := errors.Join(os.Remove(dir), os.Symlink(elsewhere, dir)); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
+		"FileInItsPlace": {func(t *testing.T, dir, _ string) {
+			if err := os.Remove(dir); err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree, elsewhere := t.TempDir(), t.TempDir()
+			kept := filepath.Join(elsewhere, "kept")
+			write(t, kept)
+			g := &ground{scripts: tree, trees: []string{tree}}
+			if err := g.makeOutputs(me); err != nil {
+				t.Fatal(err)
+			}
+			before, err := g.look()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.do(t, g.outputs(), elsewhere)
+			traces, err := g.tidy(before, "")
+			if err != nil || (traces != "") != c.traces {
+				t.Errorf("traces %q, %v", traces, err)
+			}
+			if _, err := os.Stat(kept); err != nil {
+				t.Errorf("a file elsewhere: %v", err)
+			}
+			if _, err := os.Lstat(g.outputs()); err == nil && !c.traces {
+				t.Error("the folder is still there")
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -11,18 +11,21 @@ import (
 	"time"
 
 	"github.com/tutti-ci/tutti/executor/shim"
+	"github.com/tutti-ci/tutti/executor/shim/mask"
 )
 
 // A process is the one of an activity, from its Go to its Exit.
 type process struct {
 	order  shim.Go
 	ground *ground
+	masks  *mask.Set
 	tell   func(shim.Message)
 
 	pid    int
 	began  time.Time
 	spool  *shim.Spool
 	output *output
+	dir    string // where it starts
 	script string // its file, if there is one
 	before footing
 	kills  int64 // of the kernel for want of memory, before the process began
@@ -52,16 +55,24 @@ func (p *process) start(files []*os.File) error {
 		return errors.Join(err, log.Close())
 	}
 	p.began = time.Now()
-	p.spool = shim.NewSpool(log, marks, p.began)
-	p.output = &output{spool: p.spool, log: log, marks: marks, tell: p.tell}
+	if p.spool, err = shim.ContinueSpool(log, marks, p.began.Add(-p.order.Age)); err != nil {
+		return errors.Join(err, closeFiles(log, marks))
+	}
+	p.output = &output{spool: p.spool, log: log, marks: marks, masks: p.masks, tell: p.tell}
 
 	who, err := findUser(p.order.User)
 	if err != nil {
 		return &startError{126, err.Error()}
 	}
-	env := environment(p.order.Env, who)
+	if p.dir, err = p.workdir(); err != nil {
+		return err
+	}
+	env := p.environment(who)
 	argv, err := p.argv(env)
 	if err != nil {
+		return err
+	}
+	if err := p.ground.makeOutputs(who); err != nil {
 		return err
 	}
 	if p.before, err = p.ground.look(); err != nil {
@@ -87,7 +98,7 @@ func (p *process) spawn(argv, env []string, who identity) error {
 	restore := preferVictim()
 	defer restore()
 	p.pid, err = syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
-		Dir:   p.order.Dir,
+		Dir:   p.dir,
 		Env:   env,
 		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd()},
 		Sys: &syscall.SysProcAttr{
@@ -98,12 +109,12 @@ func (p *process) spawn(argv, env []string, who identity) error {
 	if err != nil {
 		return p.spawnError(argv[0], err)
 	}
-	p.output.read()
 	return nil
 }
 
 // see waits for the end of the process, ends all others, and answers what became of it once every byte is written.
 func (p *process) see() *shim.Exit {
+	p.output.read() // now, so that Started is said before anything about bytes
 	stop := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -127,6 +138,7 @@ func (p *process) see() *shim.Exit {
 		exit.Signal = signalName(status.Signal())
 	}
 	exit.OOM = oomKills() > p.kills
+	exit.Outputs, exit.OutputsErr = p.order.Outputs.Read(p.ground.outputs(), p.masks)
 	exit.Traces, err = p.tidy(err)
 	if err != nil {
 		exit.Err = err.Error()
@@ -157,7 +169,7 @@ func (p *process) failed(err error) *shim.Exit {
 	exit := p.result()
 	var start *startError
 	if errors.As(err, &start) {
-		exit.Code, exit.Reason = start.code, start.reason
+		exit.Code, exit.Reason = start.code, p.masks.Mask(start.reason)
 		err = nil
 	}
 	if p.output != nil {

@@ -22,6 +22,7 @@ type Shim struct {
 	Scripts string // the folder for scripts
 
 	ground *ground
+	masks  maskSet // of the last Go that had any
 
 	mu      sync.Mutex // guards what follows
 	conn    *shim.Conn // nil while there is no agent
@@ -143,7 +144,7 @@ func unpack(m shim.Message) *shim.Unpacked {
 func unpackInto(order shim.Unpack, files []*os.File) error {
 	who, err := findUser(order.User)
 	if err != nil {
-		return err
+		who = identity{} // the activity whose user it is says so, when its turn comes
 	}
 	// Activities of several users share the workspace.
 	if err := os.Chmod(order.Dir, 0o777); err != nil {
@@ -158,7 +159,7 @@ func unpackInto(order shim.Unpack, files []*os.File) error {
 // start starts a process, and a goroutine that sees it through to its Exit. There is never more than one: the agent sends
 // the next Go after the Exit of the one before.
 func (s *Shim) start(order shim.Go, files []*os.File) {
-	p := &process{order: order, ground: s.ground, tell: s.send}
+	p := &process{order: order, ground: s.ground, masks: s.masks.of(order.Masks), tell: s.send}
 	err := p.start(files)
 	s.mu.Lock()
 	s.token, s.process = order.Token, p
