@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"time"
 
@@ -20,23 +21,32 @@ type Engine interface {
 type RoomSpec struct {
 	Run   int64
 	Epoch int64
-	Job   plan.Job
+	// Job is as it was planned: its Late activities may run with another image than they have here, or none.
+	Job plan.Job
 	// Workspace opens a tar stream of the files that the workspace starts with. It is called once, at the latest when the
 	// first activity runs; nil means an empty workspace.
 	Workspace func(ctx context.Context) (*os.File, error)
 }
 
-// A Room is where the activities of one job run, one after the other, in the order of the plan.
+// A Room is where the activities of one job run, one after the other, in the order of the plan. Some of them may be left
+// out, and each may be tried more than once. Whatever became of one, the next one can be run.
 type Room interface {
-	// Run runs one activity in a container of its own and answers when its process has ended and every byte that it wrote
-	// is in out. When ctx ends before that, the process gets SIGTERM, then after the engine's grace SIGKILL; Run answers
+	// Run runs one activity, or one try at it, in a container that is as new, and answers when its process has ended and
+	// every byte that it wrote is in out. When ctx ends before that, the process gets SIGTERM, then after the engine's grace SIGKILL; Run answers
 	// after its end, with what the process did by then, and with context.Cause(ctx) as the error; if there never was a
 	// process, Exit.Started is zero. Any other error is for what the process cannot be blamed for: an *ImageError, or the
 	// engine's trouble.
-	Run(ctx context.Context, activity plan.Activity, out Output) (Exit, error)
+	Run(ctx context.Context, step Step, out Output) (Exit, error)
 	// Close ends what still runs and removes all that the Room made. It works on a canceled job as well, so the caller
 	// gives it a context of its own, with a limit. If it fails it may be called again.
 	Close(ctx context.Context) error
+}
+
+// A Step is an activity that is about to run, with all that it needs.
+type Step struct {
+	plan.Activity
+	// Masks are values that must not reach Output in any form: the engine replaces them by "***" before a byte is written.
+	Masks []string
 }
 
 // Output is where the bytes of an activity go, and who hears of them. The engine only ever appends to the two files.
@@ -44,11 +54,15 @@ type Output struct {
 	// Began is told once, from within Run, that the process has begun; Run's caller sets it. What is done before, such as
 	// pulling an image, is not the activity's time.
 	Began func()
-	// Log gets the raw bytes of stdout and stderr, exactly as they were written, in the order of their arrival.
+	// Log gets the raw bytes of stdout and stderr, exactly as they were written but for Step.Masks, in the order of their
+	// arrival.
 	Log *os.File
 	// Marks gets a fixed-size record for each stretch of bytes (see executor/shim.Mark): where it ends, when it came, and on
 	// which stream.
 	Marks *os.File
+	// Since is when the first try at the activity began, if this is not the first: its bytes and marks go behind those that
+	// the files hold, and its marks count from then. All that an Exit says of the log is about the whole of it.
+	Since time.Time
 	// Wrote is told after bytes are in Log: the length of the log and of the marks by now. It must not block.
 	Wrote func(logEnd, marksEnd int64)
 }
@@ -66,6 +80,10 @@ type Exit struct {
 	// LogBytes and LogSHA256 are the length and the hash (hex) of what was written to Output.Log.
 	LogBytes  int64
 	LogSHA256 string
+	// Outputs are the regular files that the process left in $TUTTI_OUTPUT, by name, for each of those that the activity declares.
+	Outputs map[string][]byte
+	// OutputsErr says why they could not all be read: "output \"image\" has more than 64 KiB".
+	OutputsErr string
 	// Started and Finished are when the process began and ended.
 	Started, Finished time.Time
 }
@@ -90,6 +108,30 @@ type Reporter interface {
 	Finished(activity string, outcome Outcome) error
 }
 
+// A Resolver completes activities whose values were not all known when their job was planned (plan.Activity.Late).
+type Resolver interface {
+	// Resolve answers the activity as it is to run. All activities before it have been reported as finished by then. A
+	// *ValueError is the fault of whoever wrote the pipeline; any other error loses the activity.
+	Resolve(ctx context.Context, activity string) (Step, error)
+}
+
+// A ValueError says that a late value cannot be computed.
+type ValueError struct{ Reason string }
+
+func (e *ValueError) Error() string { return e.Reason }
+
+// MaxOutput and MaxOutputs bound one output and all outputs of a job, in bytes.
+const (
+	MaxOutput  = 64 << 10
+	MaxOutputs = 128 << 10
+)
+
+// A Try at an activity is one that failed and was followed by another.
+type Try struct {
+	Cause  string // a sentence
+	LogEnd int64  // where in the log its bytes end
+}
+
 // An Outcome is the end of an activity, or of a whole job.
 type Outcome struct {
 	Result plan.Result
@@ -98,4 +140,8 @@ type Outcome struct {
 	Cause string
 	// Exit is what the process did; nil if there was none.
 	Exit *Exit
+	// Outputs are the declared outputs of an activity, as values of their types (JSON).
+	Outputs map[string]json.RawMessage
+	// Tries are those before the last.
+	Tries []Try
 }

@@ -17,8 +17,8 @@ import (
 // script is a room in which activities do as they are told here, by their names.
 type script map[string]func(ctx context.Context, out executor.Output) (executor.Exit, error)
 
-func (s script) Run(ctx context.Context, a plan.Activity, out executor.Output) (executor.Exit, error) {
-	return s[a.Name](ctx, out)
+func (s script) Run(ctx context.Context, step executor.Step, out executor.Output) (executor.Exit, error) {
+	return s[step.Name](ctx, out)
 }
 
 func (s script) Close(context.Context) error { return nil }
@@ -144,13 +144,13 @@ func TestRun(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancelCause(t.Context())
+				hard, soft, cancel := executor.WithCancel(t.Context())
 				defer cancel(nil)
 				if c.cancel != nil {
 					time.AfterFunc(time.Minute, func() { cancel(c.cancel) })
 				}
 				var told diary
-				got, err := executor.Run(ctx, c.job, c.room, &told)
+				got, err := executor.Run(hard, soft, executor.Work{Job: c.job, Room: c.room, Reporter: &told})
 				if err != nil || got.Result != c.result || got.Cause != c.cause {
 					t.Errorf("%s (%s), %v; want %s (%s)", got.Result, got.Cause, err, c.result, c.cause)
 				}
@@ -164,14 +164,15 @@ func TestRun(t *testing.T) {
 
 // A process that ended by itself just before it was to be interrupted keeps its own result.
 func TestRunKeepsWhatEndedByItself(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(t.Context())
+	hard, soft, cancel := executor.WithCancel(t.Context())
+	defer cancel(nil)
 	room := script{"a": func(ctx context.Context, _ executor.Output) (executor.Exit, error) {
 		exit, err := ends(0)(ctx, executor.Output{})
 		cancel(executor.Canceled{Reason: "canceled by dana"})
 		return exit, err
 	}}
 	var told diary
-	got, err := executor.Run(ctx, job("a", "b"), room, &told)
+	got, err := executor.Run(hard, soft, executor.Work{Job: job("a", "b"), Room: room, Reporter: &told})
 	want := []string{"start a", "a passed:  [exit 0]", "b canceled: canceled by dana"}
 	if diff := cmp.Diff(want, told.lines); diff != "" || err != nil || got.Result != plan.Canceled {
 		t.Errorf("%+v, %v; news (-want +got):\n%s", got, err, diff)
@@ -181,7 +182,8 @@ func TestRunKeepsWhatEndedByItself(t *testing.T) {
 func TestRunErrReporter(t *testing.T) {
 	for _, line := range []string{"start b", "a passed:  [exit 0]"} {
 		told := diary{fail: line}
-		got, err := executor.Run(t.Context(), job("a", "b"), script{"a": ends(0), "b": ends(0)}, &told)
+		work := executor.Work{Job: job("a", "b"), Room: script{"a": ends(0), "b": ends(0)}, Reporter: &told}
+		got, err := executor.Run(t.Context(), t.Context(), work)
 		if err == nil || got.Result != plan.Lost || got.Cause != err.Error() {
 			t.Errorf("%q was not kept: %+v, %v", line, got, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tutti-ci/tutti/executor"
 	"github.com/tutti-ci/tutti/executor/docker/dockertest"
 	"github.com/tutti-ci/tutti/executor/enginetest"
 )
@@ -24,11 +25,11 @@ func TestShimOutlivesItsAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.workspace.wait(t.Context()); err != nil {
+	if err := r.furnished(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	spool := enginetest.NewSpool(t)
-	if _, err := r.show(t.Context(), c, activity, spool.Output()); err != nil {
+	if _, err := r.show(t.Context(), c, executor.Step{Activity: activity}, spool.Output()); err != nil {
 		t.Fatal(err)
 	}
 	first := <-c.in

@@ -46,7 +46,7 @@ func runSequence(b *testing.B, engine *docker.Engine, spec executor.RoomSpec) ti
 	defer closeRoom(b, room)
 	var began time.Time
 	for i, a := range spec.Job.Activities {
-		exit, err := room.Run(b.Context(), a, enginetest.NewSpool(b).Output())
+		exit, err := room.Run(b.Context(), executor.Step{Activity: a}, enginetest.NewSpool(b).Output())
 		if err != nil || exit.Code != 0 {
 			b.Fatalf("%s: %+v, %v", a.Name, exit, err)
 		}
@@ -119,7 +119,7 @@ func firstByte(b *testing.B, engine *docker.Engine, spec executor.RoomSpec) time
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = room.Run(ctx, spec.Job.Activities[0], spool.Output()) // is canceled
+		_, _ = room.Run(ctx, only(spec), spool.Output()) // is canceled
 	}()
 	spool.AwaitBytes(1)
 	took := time.Since(began)
@@ -166,7 +166,7 @@ func BenchmarkMillionLines(b *testing.B) {
 			b.Fatal(err)
 		}
 		for i, a := range spec.Job.Activities {
-			exit, err := room.Run(b.Context(), a, enginetest.NewSpool(b).Output())
+			exit, err := room.Run(b.Context(), executor.Step{Activity: a}, enginetest.NewSpool(b).Output())
 			if err != nil || exit.Code != 0 || exit.LogBytes != int64(i/2)*84*lineCount {
 				b.Fatalf("%s: %+v, %v", a.Name, exit, err)
 			}

@@ -23,13 +23,16 @@ type box struct {
 	activity string // for which it was made
 	image    string
 	img      *image
-	anchor   bool   // it is the room's first one
-	dir      string // with the socket; mounted into this container only
+	user     string            // of that activity
+	anchor   bool              // others have joined its network, or may
+	started  *future[struct{}] // Docker's word that it runs; may be read when the box is there
+	dir      string            // with the socket; mounted into this container only
 	listener *net.UnixListener
 
 	conn    *shim.Conn
 	hello   shim.Hello
 	in      chan shim.Message // closed when the shim is gone
+	gone    chan struct{}     // closed then as well
 	closed  chan struct{}     // closed by shut
 	shutOne sync.Once
 
@@ -100,6 +103,7 @@ func (c *box) greet() error {
 
 // pump receives until the shim is gone.
 func (c *box) pump() {
+	defer close(c.gone)
 	defer close(c.in)
 	for {
 		m, err := c.conn.Receive()
@@ -124,11 +128,24 @@ func (c *box) shut() {
 	})
 }
 
+// alive says whether the shim is there.
+func (c *box) alive() bool {
+	select {
+	case <-c.gone:
+		return false
+	default:
+		return true
+	}
+}
+
 // reusable says whether the container may be used again if an activity leaves it as it was.
 func (c *box) reusable() bool { return c.hello.Single == "" && c.fresh != nil }
 
 // clean says why the container must not be used for another activity; nil if it is as it was made.
 func (c *box) clean() error {
+	if !c.alive() {
+		return errors.New("it ended")
+	}
 	if c.hello.Single != "" {
 		return errors.New(c.hello.Single)
 	}

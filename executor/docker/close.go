@@ -15,7 +15,7 @@ func (r *room) Close(ctx context.Context) error {
 	if err := waitFor(ctx, &r.making); err != nil {
 		return err
 	}
-	err := errors.Join(r.removeBoxes(ctx), r.engine.networks.remove(ctx, r.network), r.removeVolume(ctx))
+	err := errors.Join(r.dropFiles(), r.removeBoxes(ctx), r.engine.networks.remove(ctx, r.network), r.removeVolume(ctx))
 	return errors.Join(err, waitFor(ctx, &r.pumps))
 }
 

@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"runtime"
+
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 
@@ -13,6 +15,7 @@ const pidsLimit = 4096
 // configuration answers what Docker is told of a container. Nothing in it is the user's but the name of the image.
 func (r *room) configuration(c *box, shimPath, network string) (*container.Config, *container.HostConfig) {
 	pids, no := int64(pidsLimit), false
+	memory := r.memory()
 	config := &container.Config{
 		Image:      c.img.id,
 		Entrypoint: []string{shim.BinaryPath},
@@ -40,9 +43,28 @@ func (r *room) configuration(c *box, shimPath, network string) (*container.Confi
 		},
 		Resources: container.Resources{
 			PidsLimit:  &pids,
-			Memory:     r.engine.config.Memory,
-			MemorySwap: r.engine.config.Memory, // no swap beyond it
+			Memory:     memory,
+			MemorySwap: memory, // no swap beyond it
+			NanoCPUs:   r.nanoCPUs(),
 		},
 	}
 	return config, host
+}
+
+// memory answers the limit of each container in bytes; 0 is none. A job may have less than the agent allows, never more.
+func (r *room) memory() int64 {
+	wanted, allowed := r.spec.Job.Memory, r.engine.config.Memory
+	if wanted == 0 || allowed > 0 && allowed < wanted {
+		return allowed
+	}
+	return wanted
+}
+
+// nanoCPUs answers the limit of each container in billionths of a processor; 0 is none. Docker refuses more than there are.
+func (r *room) nanoCPUs() int64 {
+	const one, least = 1e9, 1e7
+	if r.spec.Job.CPU <= 0 {
+		return 0
+	}
+	return int64(max(least, one*min(r.spec.Job.CPU, float64(runtime.NumCPU()))))
 }

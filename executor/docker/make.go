@@ -13,44 +13,47 @@ import (
 )
 
 // makeFirst makes the container that anchors the network. It is created while the network is made, and started after.
-func (r *room) makeFirst(ctx context.Context, activity plan.Activity) (*box, error) {
-	c, err := r.create(ctx, activity, r.network.name)
+func (r *room) makeFirst(ctx context.Context, activity plan.Activity, img *future[*image]) (*box, error) {
+	c, err := r.create(ctx, activity, img, r.network.name)
 	if err != nil {
 		return nil, err
 	}
+	c.anchor = true
 	if _, err := r.network.made.wait(ctx); err != nil {
 		return nil, err
 	}
-	r.anchored, err = r.start(ctx, c)
+	err = r.start(ctx, c)
 	r.engine.networks.warm(ctx) // for the next job, now that this one waits for nothing
 	return c, err
 }
 
 // makeNext makes the container of a later activity.
-func (r *room) makeNext(ctx context.Context, activity plan.Activity) (*box, error) {
-	anchor, err := r.first.wait(ctx)
+func (r *room) makeNext(ctx context.Context, first *future[*box], activity plan.Activity, img *future[*image]) (*box, error) {
+	anchor, err := first.wait(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNoAnchor, err)
 	}
 	// Its shim may have said Hello before Docker itself knows that it runs.
-	if _, err := r.anchored.wait(ctx); err != nil {
+	if _, err := anchor.started.wait(ctx); err != nil {
 		return nil, err
 	}
-	c, err := r.create(ctx, activity, "container:"+anchor.name)
-	if err != nil {
-		return nil, err
+	c, err := r.create(ctx, activity, img, "container:"+anchor.name)
+	if err == nil {
+		err = r.start(ctx, c)
 	}
-	_, err = r.start(ctx, c)
+	if err != nil && !anchor.alive() {
+		err = fmt.Errorf("%w: %w", errNoAnchor, err)
+	}
 	return c, err
 }
 
 // create creates a container on a network, with a socket for its shim.
-func (r *room) create(ctx context.Context, activity plan.Activity, network string) (*box, error) {
+func (r *room) create(ctx context.Context, activity plan.Activity, asked *future[*image], network string) (*box, error) {
 	shimPath, err := r.engine.shimPath(ctx)
 	if err != nil {
 		return nil, err
 	}
-	img, err := r.images[activity.Image].wait(ctx)
+	img, err := asked.wait(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,18 +83,27 @@ func (r *room) newBox(activity plan.Activity, img *image) (*box, error) {
 		activity: activity.Name,
 		image:    activity.Image,
 		img:      img,
-		anchor:   r.count == 1,
+		user:     userOf(activity, img),
 		in:       make(chan shim.Message),
 		closed:   make(chan struct{}),
+		gone:     make(chan struct{}),
 	}
 	c.dir = filepath.Join(r.engine.roomsDir(), c.name)
 	r.boxes[c.name] = c
 	return c, c.listen()
 }
 
+// userOf answers as whom an activity runs.
+func userOf(activity plan.Activity, img *image) string {
+	if activity.User != "" {
+		return activity.User
+	}
+	return img.user
+}
+
 // start starts a container and answers when its shim has said Hello; Docker's own word may come later.
-func (r *room) start(ctx context.Context, c *box) (started *future[struct{}], err error) {
-	started = begin(&r.making, func() (struct{}, error) {
+func (r *room) start(ctx context.Context, c *box) (err error) {
+	c.started = begin(&r.making, func() (struct{}, error) {
 		call, cancel := limited(ctx)
 		defer cancel()
 		if err := r.engine.client.ContainerStart(call, c.name, container.StartOptions{}); err != nil {
@@ -100,29 +112,29 @@ func (r *room) start(ctx context.Context, c *box) (started *future[struct{}], er
 		return struct{}{}, nil
 	})
 	greeted := begin(&r.making, func() (struct{}, error) { return struct{}{}, c.greet() })
-	if err := r.awaitShim(ctx, c, started, greeted); err != nil {
+	if err := r.awaitShim(ctx, c, greeted); err != nil {
 		_ = c.listener.Close() // so that greet ends
-		return started, err
+		return err
 	}
 	if c.fresh, err = listLayer(c.hello.Upper); err != nil {
 		c.fresh = nil
 		r.engine.log.Debug("containers are used once", "because", err)
 	}
 	r.pumps.Go(c.pump)
-	return started, nil
+	return nil
 }
 
 // awaitShim waits for the Hello, and finds out if it cannot come.
-func (r *room) awaitShim(ctx context.Context, c *box, started, greeted *future[struct{}]) error {
-	docker, look := started.done, time.NewTicker(time.Second)
+func (r *room) awaitShim(ctx context.Context, c *box, greeted *future[struct{}]) error {
+	docker, look := c.started.done, time.NewTicker(time.Second)
 	defer look.Stop()
 	for {
 		select {
 		case <-greeted.done:
 			return greeted.err
 		case <-docker:
-			if started.err != nil {
-				return started.err
+			if c.started.err != nil {
+				return c.started.err
 			}
 			docker = nil
 		case <-look.C:

@@ -20,33 +20,51 @@ const killLimit = 30 * time.Second
 
 // A show is one activity in its container, from Go to Exit.
 type show struct {
-	room     *room
-	box      *box
-	activity plan.Activity
-	out      executor.Output
-	exit     executor.Exit
+	room *room
+	box  *box
+	step executor.Step
+	out  executor.Output
+	exit executor.Exit
 }
 
 // show sends the Go.
-func (r *room) show(ctx context.Context, c *box, activity plan.Activity, out executor.Output) (*show, error) {
-	s := &show{room: r, box: c, activity: activity, out: out}
-	err := c.conn.Send(shim.Message{
-		Go: &shim.Go{
-			Activity: activity.Name,
-			Script:   activity.Script,
-			Shell:    string(activity.Shell),
-			Command:  activity.Command,
-			Env:      environment(c.img.env, activity.Env),
-			User:     c.img.user,
-			Dir:      shim.Workspace,
-			Token:    rand.Text(),
-		},
-		Files: []*os.File{out.Log, out.Marks},
-	})
-	if err != nil {
+func (r *room) show(ctx context.Context, c *box, step executor.Step, out executor.Output) (*show, error) {
+	s := &show{room: r, box: c, step: step, out: out}
+	order := &shim.Go{
+		Activity: step.Name,
+		Script:   step.Script,
+		Shell:    string(step.Shell),
+		Command:  step.Command,
+		Env:      environment(c.img.env, step.Env),
+		User:     userOf(step.Activity, c.img),
+		Dir:      shim.Workspace,
+		Workdir:  step.Workdir,
+		Token:    rand.Text(),
+		Outputs:  outputs(step.Outputs),
+		Masks:    step.Masks,
+	}
+	if !out.Since.IsZero() {
+		order.Age = time.Since(out.Since)
+	}
+	if err := c.conn.Send(shim.Message{Go: order, Files: []*os.File{out.Log, out.Marks}}); err != nil {
 		return nil, s.vanished(ctx, err)
 	}
 	return s, nil
+}
+
+// outputs says which outputs the shim brings.
+func outputs(declared []plan.Output) shim.OutputOrder {
+	if len(declared) == 0 {
+		return shim.OutputOrder{}
+	}
+	order := shim.OutputOrder{MaxEach: executor.MaxOutput, MaxAll: executor.MaxOutputs}
+	for _, o := range declared {
+		order.Names = append(order.Names, o.Name)
+		if !o.Sensitive {
+			order.Open = append(order.Open, o.Name)
+		}
+	}
+	return order
 }
 
 // environment is that of the image, then that of the activity: the last value of a variable counts.
@@ -61,7 +79,7 @@ func environment(image []string, activity map[string]string) []string {
 // run waits for the end, and brings it about when ctx ends.
 func (s *show) run(ctx context.Context) (executor.Exit, error) {
 	var spare, grace, limit <-chan time.Time
-	next, wait, ok := s.room.after(s.box, s.activity)
+	next, wait, ok := s.room.after(s.box, s.step.Activity)
 	if ok {
 		spare = time.After(wait)
 	}
@@ -76,7 +94,7 @@ func (s *show) run(ctx context.Context) (executor.Exit, error) {
 				return s.result(ctx, m.Exit, canceled == nil)
 			}
 		case <-spare:
-			s.room.prepare(ctx, next)
+			s.room.prepare(next)
 		case <-canceled:
 			canceled, spare = nil, nil
 			s.signal(shim.Term)
@@ -85,7 +103,8 @@ func (s *show) run(ctx context.Context) (executor.Exit, error) {
 			s.signal(shim.Kill)
 			limit = time.After(killLimit)
 		case <-limit:
-			return s.exit, fmt.Errorf("a process of %s did not end within %s of SIGKILL", s.activity.Name, killLimit)
+			s.box.traces = "a process of it did not end"
+			return s.exit, fmt.Errorf("a process of %s did not end within %s of SIGKILL", s.step.Name, killLimit)
 		}
 	}
 }
@@ -110,9 +129,11 @@ func (s *show) result(ctx context.Context, exit *shim.Exit, interrupted bool) (e
 	s.exit.Signal = exit.Signal
 	s.exit.Reason = exit.Reason
 	s.exit.OOM = exit.OOM
-	s.exit.Limit = s.room.engine.config.Memory
+	s.exit.Limit = s.room.memory()
 	s.exit.LogBytes = exit.Log
 	s.exit.LogSHA256 = exit.SHA256
+	s.exit.Outputs = exit.Outputs
+	s.exit.OutputsErr = exit.OutputsErr
 	if !s.exit.Started.IsZero() {
 		s.exit.Finished = s.exit.Started.Add(exit.Took)
 	}
@@ -138,5 +159,5 @@ func (s *show) vanished(ctx context.Context, err error) error {
 	if ended == nil {
 		ended = errors.New("the connection to its shim broke")
 	}
-	return errors.Join(fmt.Errorf("running %s: %w", s.activity.Name, ended), err)
+	return errors.Join(fmt.Errorf("running %s: %w", s.step.Name, ended), err)
 }

@@ -42,7 +42,7 @@ func checkCannotRun(t *testing.T, engine *docker.Engine) {
 	if err != nil {
 		return
 	}
-	if _, err := room.Run(t.Context(), spec.Job.Activities[0], enginetest.NewSpool(t).Output()); err == nil {
+	if _, err := room.Run(t.Context(), only(spec), enginetest.NewSpool(t).Output()); err == nil {
 		t.Error("an activity ran")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -63,7 +63,7 @@ func TestFullDisk(t *testing.T) {
 	room := enginetest.Open(t, newEngine(t, docker.Config{}), spec)
 	out := enginetest.NewSpool(t).Output()
 	out.Log = full
-	exit, err := room.Run(t.Context(), spec.Job.Activities[0], out)
+	exit, err := room.Run(t.Context(), only(spec), out)
 	if err == nil || !strings.Contains(err.Error(), "no space left on device") || exit.LogBytes != 0 {
 		t.Errorf("exit %+v, error %v", exit, err)
 	}
@@ -75,7 +75,7 @@ func TestKilledContainer(t *testing.T) {
 	room, spool := enginetest.Open(t, newEngine(t, docker.Config{}), spec), enginetest.NewSpool(t)
 	done := make(chan error, 1)
 	go func() {
-		_, err := room.Run(t.Context(), spec.Job.Activities[0], spool.Output())
+		_, err := room.Run(t.Context(), only(spec), spool.Output())
 		done <- err
 	}()
 	spool.AwaitBytes(1)
@@ -116,7 +116,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := room.Run(t.Context(), spec.Job.Activities[0], enginetest.NewSpool(t).Output()); err != nil {
+	if _, err := room.Run(t.Context(), only(spec), enginetest.NewSpool(t).Output()); err != nil {
 		t.Fatal(err)
 	}
 	label := docker.LabelAgent + "=" + t.Name()
@@ -138,7 +138,7 @@ func TestTimeoutIsNamed(t *testing.T) {
 	spec := sequence(dockertest.Busybox(t), "sleep 60", "true")
 	spec.Job.Activities[0].Timeout = 200e6
 	room := enginetest.Open(t, newEngine(t, docker.Config{}), spec)
-	outcome, err := executor.Run(t.Context(), spec.Job, room, &reporter{t: t})
+	outcome, err := executor.Run(t.Context(), t.Context(), executor.Work{Job: spec.Job, Room: room, Reporter: &reporter{t: t}})
 	if err != nil || outcome.Cause != "a0: timeout of 200ms exceeded" {
 		t.Errorf("outcome %+v, %v", outcome, err)
 	}
@@ -151,7 +151,7 @@ func TestCloseAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := room.Run(t.Context(), spec.Job.Activities[0], enginetest.NewSpool(t).Output()); err != nil {
+	if _, err := room.Run(t.Context(), only(spec), enginetest.NewSpool(t).Output()); err != nil {
 		t.Fatal(err)
 	}
 	none, cancel := context.WithCancel(t.Context())

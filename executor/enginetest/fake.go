@@ -7,13 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/executor"
 	"github.com/tutti-ci/tutti/executor/shim"
+	"github.com/tutti-ci/tutti/executor/shim/mask"
 	"github.com/tutti-ci/tutti/executor/shim/untar"
 )
 
@@ -61,33 +61,45 @@ func (r *fakeRoom) workspace() string { return filepath.Join(r.dir, "workspace")
 // Close implements executor.Room. No process is left: Run waits for them.
 func (r *fakeRoom) Close(context.Context) error { return os.RemoveAll(r.dir) }
 
-// Run implements executor.Room.
-func (r *fakeRoom) Run(ctx context.Context, activity plan.Activity, out executor.Output) (executor.Exit, error) {
+// Run implements executor.Room. The user of the step does not matter: all is this process's.
+func (r *fakeRoom) Run(ctx context.Context, step executor.Step, out executor.Output) (executor.Exit, error) {
 	switch {
 	case ctx.Err() != nil:
 		return executor.Exit{}, context.Cause(ctx)
 	case r.fake.Trouble != nil:
 		return executor.Exit{}, r.fake.Trouble
-	case activity.Image == MissingImage:
-		return executor.Exit{}, &executor.ImageError{Image: activity.Image, Err: errors.New("there is no such image")}
+	case step.Image == MissingImage:
+		return executor.Exit{}, &executor.ImageError{Image: step.Image, Err: errors.New("there is no such image")}
 	}
 	if err := r.furnish(ctx); err != nil {
 		return executor.Exit{}, err
 	}
-	argv, err := r.argv(activity)
+	p := &fakeProcess{out: out, grace: r.fake.Grace, step: step, masks: mask.New(step.Masks), outputs: filepath.Join(r.dir, ".output")}
+	if err := p.open(); err != nil {
+		return executor.Exit{}, err
+	}
+	if info, err := os.Stat(filepath.Join(r.workspace(), step.Workdir)); err != nil || !info.IsDir() {
+		return p.refuse(126, fmt.Sprintf("the workdir %q is not in the workspace", step.Workdir)), nil
+	}
+	argv, err := r.argv(step.Activity)
 	if err != nil {
 		return executor.Exit{}, err
 	}
 	program, err := exec.LookPath(argv[0])
 	if err != nil {
-		return executor.Exit{Code: 127, Reason: "the command " + argv[0] + " is not in the image"}, nil
+		return p.refuse(127, "the command "+argv[0]+" is not in the image"), nil
 	}
-	p := &fakeProcess{out: out, grace: r.fake.Grace}
-	p.cmd = &exec.Cmd{Path: program, Args: argv, Dir: r.workspace(), SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+	if err := errors.Join(os.RemoveAll(p.outputs), os.Mkdir(p.outputs, 0o700)); err != nil {
+		return executor.Exit{}, fmt.Errorf("making the folder of outputs: %w", err)
+	}
+	p.cmd = &exec.Cmd{
+		Path: program, Args: argv, Dir: filepath.Join(r.workspace(), step.Workdir), SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir}
-	for name, value := range activity.Env {
+	for name, value := range step.Env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
+	p.cmd.Env = append(p.cmd.Env, shim.OutputVariable+"="+p.outputs)
 	return p.run(ctx)
 }
 
@@ -127,108 +139,3 @@ func (r *fakeRoom) argv(activity plan.Activity) ([]string, error) {
 		return []string{"sh", "-eu", script}, nil
 	}
 }
-
-// fakeProcess is one process and its group.
-type fakeProcess struct {
-	cmd     *exec.Cmd
-	out     executor.Output
-	grace   time.Duration
-	spool   *shim.Spool
-	readers sync.WaitGroup
-}
-
-func (p *fakeProcess) run(ctx context.Context) (executor.Exit, error) {
-	started := time.Now()
-	p.spool = shim.NewSpool(p.out.Log, p.out.Marks, started)
-	if err := p.start(); err != nil {
-		return executor.Exit{}, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.cmd.Wait() }() // answered by wait, below
-	interrupted := p.wait(ctx, ended)
-	finished := time.Now()
-	p.kill(syscall.SIGKILL) // what it left behind
-	p.readers.Wait()
-
-	exit := executor.Exit{Started: started, Finished: finished, Code: p.cmd.ProcessState.ExitCode(), LogSHA256: p.spool.Sum()}
-	exit.LogBytes, _ = p.spool.Ends()
-	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		exit.Code = 128 + int(status.Signal())
-		exit.Signal = signalName(status.Signal())
-	}
-	if err := p.spool.Err(); err != nil {
-		return exit, err
-	}
-	if interrupted {
-		return exit, context.Cause(ctx)
-	}
-	return exit, nil
-}
-
-func signalName(s syscall.Signal) string {
-	names := map[syscall.Signal]string{
-		syscall.SIGTERM: "SIGTERM", syscall.SIGKILL: "SIGKILL", syscall.SIGSEGV: "SIGSEGV", syscall.SIGINT: "SIGINT",
-	}
-	return names[s]
-}
-
-func (p *fakeProcess) start() error {
-	var ends []*os.File
-	for _, stderr := range []bool{false, true} {
-		r, w, err := os.Pipe()
-		if err != nil {
-			return err
-		}
-		ends = append(ends, w)
-		p.readers.Go(func() { p.copy(r, stderr) })
-	}
-	p.cmd.Stdout, p.cmd.Stderr = ends[0], ends[1]
-	err := p.cmd.Start()
-	for _, w := range ends {
-		err = errors.Join(err, w.Close())
-	}
-	if err != nil {
-		p.readers.Wait()
-		return err
-	}
-	p.out.Began()
-	return nil
-}
-
-func (p *fakeProcess) copy(r *os.File, stderr bool) {
-	defer r.Close()
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buf)
-		if n > 0 && p.spool.Write(stderr, buf[:n]) == nil {
-			p.out.Wrote(p.spool.Ends())
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// wait waits for the end, and brings it about when ctx ends.
-func (p *fakeProcess) wait(ctx context.Context, ended <-chan error) (interrupted bool) {
-	select {
-	case <-ended:
-		return false
-	case <-ctx.Done():
-	}
-	p.kill(syscall.SIGTERM)
-	grace := p.grace
-	if grace == 0 {
-		grace = time.Second
-	}
-	select {
-	case <-ended:
-	case <-time.After(grace):
-		p.kill(syscall.SIGKILL)
-		<-ended
-	}
-	return true
-}
-
-// kill signals the whole group; nobody may be left in it.
-func (p *fakeProcess) kill(signal syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, signal) }

@@ -148,7 +148,7 @@ func RunAll(t testing.TB, room executor.Room, job plan.Job) (exits []executor.Ex
 	t.Helper()
 	for _, a := range job.Activities {
 		spool := NewSpool(t)
-		exit, err := room.Run(t.Context(), a, spool.Output())
+		exit, err := room.Run(t.Context(), executor.Step{Activity: a}, spool.Output())
 		if err != nil {
 			t.Fatalf("running %s: %v", a.Name, err)
 		}

@@ -37,6 +37,17 @@ func Run(t *testing.T, subject func(t *testing.T) Subject) {
 		"Early":        testEarly,
 		"MissingImage": testMissingImage,
 		"CloseUnused":  testCloseUnused,
+		"AfterMissing": testAfterMissingImage,
+		"AfterCancel":  testAfterCancel,
+		"LateImage":    testLateImage,
+		"Workdir":      testWorkdir,
+		"Outputs":      testOutputs,
+		"FreshOutputs": testFreshOutputs,
+		"OddOutputs":   testOddOutputs,
+		"Masks":        testMasks,
+		"MaskedPieces": testMaskedPieces,
+		"SecretOutput": testSecretOutput,
+		"Tries":        testTries,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, subject(t)) })
 	}
@@ -69,7 +80,7 @@ func testProcesses(t *testing.T, s Subject) {
 	room := Open(t, s.Engine, spec)
 	for i, c := range cases {
 		spool := NewSpool(t)
-		exit, err := room.Run(t.Context(), spec.Job.Activities[i], spool.Output())
+		exit, err := room.Run(t.Context(), executor.Step{Activity: spec.Job.Activities[i]}, spool.Output())
 		if err != nil {
 			t.Fatalf("%s: %v", c.activity.Name, err)
 		}
@@ -89,7 +100,7 @@ func testStreams(t *testing.T, s Subject) {
 	// Each stream waits for the other, or the order of their arrival would be anybody's guess.
 	spec := Script(s.Image, "echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three")
 	spool := NewSpool(t)
-	exit, err := Open(t, s.Engine, spec).Run(t.Context(), spec.Job.Activities[0], spool.Output())
+	exit, err := Open(t, s.Engine, spec).Run(t.Context(), only(spec), spool.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +137,7 @@ func testLive(t *testing.T, s Subject) {
 	room := Open(t, s.Engine, spec)
 	done := make(chan error, 1)
 	go func() {
-		_, err := room.Run(ctx, spec.Job.Activities[0], spool.Output())
+		_, err := room.Run(ctx, only(spec), spool.Output())
 		done <- err
 	}()
 	spool.AwaitBytes(6) // while the process runs
@@ -166,7 +177,7 @@ func testCutWorkspace(t *testing.T, s Subject) {
 		}()
 		return r, nil
 	}
-	_, err := Open(t, s.Engine, spec).Run(t.Context(), spec.Job.Activities[0], NewSpool(t).Output())
+	_, err := Open(t, s.Engine, spec).Run(t.Context(), only(spec), NewSpool(t).Output())
 	if err == nil {
 		t.Error("an activity ran in half a workspace")
 	}
@@ -212,7 +223,7 @@ func cancelAfter(t *testing.T, s Subject, script string) (executor.Exit, string,
 	}
 	done := make(chan answer, 1)
 	go func() {
-		exit, err := room.Run(ctx, spec.Job.Activities[0], spool.Output())
+		exit, err := room.Run(ctx, only(spec), spool.Output())
 		done <- answer{exit, err}
 	}()
 	spool.AwaitBytes(int64(len("ready\n")))
@@ -227,7 +238,7 @@ func testEarly(t *testing.T, s Subject) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(executor.Canceled{Reason: "by a test"})
 	spool := NewSpool(t)
-	exit, err := Open(t, s.Engine, spec).Run(ctx, spec.Job.Activities[0], spool.Output())
+	exit, err := Open(t, s.Engine, spec).Run(ctx, only(spec), spool.Output())
 	if !errors.Is(err, executor.Canceled{Reason: "by a test"}) || !exit.Started.IsZero() || spool.Text() != "" {
 		t.Errorf("exit %+v, log %q, error %v", exit, spool.Text(), err)
 	}
@@ -235,7 +246,7 @@ func testEarly(t *testing.T, s Subject) {
 
 func testMissingImage(t *testing.T, s Subject) {
 	spec := Script(MissingImage, "true")
-	_, err := Open(t, s.Engine, spec).Run(t.Context(), spec.Job.Activities[0], NewSpool(t).Output())
+	_, err := Open(t, s.Engine, spec).Run(t.Context(), only(spec), NewSpool(t).Output())
 	var image *executor.ImageError
 	if !errors.As(err, &image) || image.Image != MissingImage || image.Err == nil {
 		t.Errorf("Run answers %v", err)
@@ -244,6 +255,11 @@ func testMissingImage(t *testing.T, s Subject) {
 
 func testCloseUnused(t *testing.T, s Subject) {
 	Open(t, s.Engine, Script(s.Image, "true")) // is closed at once
+}
+
+// only answers the one activity of a job.
+func only(spec executor.RoomSpec) executor.Step {
+	return executor.Step{Activity: spec.Job.Activities[0]}
 }
 
 // tarStream answers a stream of files, all of them executable.
