@@ -3,7 +3,8 @@
 //
 // It owns one folder of data, with its identity, the journal of the jobs that it holds, the spool of their logs and a cache
 // of workspaces. Package main starts it; the protocol is package wire's. It never decides what runs or when, knows no
-// HCL, and touches Docker only through its Engine.
+// HCL, and touches Docker only through its Engine. Secrets come with the answers to its questions (ask.go) and stay in memory: no file
+// of its own ever holds one.
 //
 // # Goroutines
 //

@@ -31,7 +31,7 @@ type job struct {
 	offer wire.Offer
 	plan  plan.Job
 
-	cancel  context.CancelCauseFunc // ends what runs for it; the first cause counts
+	cancel  context.CancelCauseFunc // ends what runs for it, see executor.WithCancel; the first cause counts
 	discard func()                  // ends it without a word to the server
 
 	start   func()        // the server's Start; may be called again
@@ -47,13 +47,14 @@ type job struct {
 	mu       sync.Mutex // guards what follows
 	accepted bool       // the journal has it
 	report   wire.Report
+	asked    *question // what the server has not answered yet; nil if nothing
 }
 
-// newJob makes a job with two contexts: life, that of the job itself, and in it work, that of what runs for it. A canceled
-// job lives on until the server knows what became of it.
-func (w *worker) newJob(ctx context.Context, offer wire.Offer, p plan.Job) (j *job, life, work context.Context) {
+// newJob makes a job with three contexts: life, that of the job itself, and in it hard and soft, those of what runs for it. A
+// canceled job lives on until the server knows what became of it.
+func (w *worker) newJob(ctx context.Context, offer wire.Offer, p plan.Job) (j *job, life, hard, soft context.Context) {
 	life, end := context.WithCancelCause(ctx)
-	work, cancel := context.WithCancelCause(life)
+	hard, soft, cancel := executor.WithCancel(life)
 	j = &job{
 		w: w, claim: offer.Claim, offer: offer, plan: p,
 		cancel: cancel, discard: func() { end(errDiscarded) },
@@ -65,7 +66,7 @@ func (w *worker) newJob(ctx context.Context, offer wire.Offer, p plan.Job) (j *j
 	for _, a := range p.Activities {
 		j.report.Activities = append(j.report.Activities, wire.ActivityReport{Name: a.Name, State: plan.Waiting})
 	}
-	return j, life, work
+	return j, life, hard, soft
 }
 
 // take begins with an offered job, or declines it. An offer that comes again changes nothing.
@@ -89,9 +90,9 @@ func (w *worker) take(ctx context.Context, offer wire.Offer) {
 		w.decline(offer.Claim, err)
 		return
 	}
-	j, life, work := w.newJob(ctx, offer, p)
+	j, life, hard, soft := w.newJob(ctx, offer, p)
 	w.jobs[offer.Claim] = j
-	w.running.Go(func() { j.run(life, work) })
+	w.running.Go(func() { j.run(life, hard, soft) })
 }
 
 // readOffer checks an offer and answers its plan.
@@ -135,14 +136,14 @@ func (w *worker) decline(c wire.Claim, why error) {
 }
 
 // run is the life of a job.
-func (j *job) run(life, work context.Context) {
+func (j *job) run(life, hard, soft context.Context) {
 	defer j.discard() // for the contexts' sake
 	log := j.log()
-	room, err := j.prepare(work)
+	room, err := j.prepare(soft)
 	var outcome executor.Outcome
 	ran := false
 	if err == nil {
-		outcome, ran = j.execute(life, work, room)
+		outcome, ran = j.execute(life, hard, soft, room)
 	}
 	close(j.ended)
 	var closing sync.WaitGroup
@@ -191,11 +192,16 @@ func (j *job) prepare(ctx context.Context) (executor.Room, error) {
 	return room, nil
 }
 
-// execute waits for the Start and runs the job. It answers false if the job was given up before.
-func (j *job) execute(life, work context.Context, room executor.Room) (outcome executor.Outcome, ran bool) {
+// execute waits for the Start and runs the job. It answers false if the job was given up before, or is given up by its end.
+func (j *job) execute(life, hard, soft context.Context, room executor.Room) (outcome executor.Outcome, ran bool) {
 	select {
 	case <-j.started:
-	case <-work.Done(): // canceled: nothing will run, but it is the executor who says so
+	case <-soft.Done(): // nothing will run, but it is the executor who says so
+		var canceled executor.Canceled
+		if errors.As(context.Cause(soft), &canceled) {
+			canceled.Hard = true // there is nothing to clean up either
+			j.cancel(canceled)
+		}
 	}
 	if life.Err() != nil {
 		return executor.Outcome{}, false
@@ -208,7 +214,7 @@ func (j *job) execute(life, work context.Context, room executor.Room) (outcome e
 	if err != nil {
 		return executor.Outcome{Result: plan.Lost, Cause: err.Error()}, true
 	}
-	outcome, err = executor.Run(work, j.plan, room, j)
+	outcome, err = executor.Run(hard, soft, executor.Work{Job: j.plan, Room: room, Resolver: j, Reporter: j})
 	if err != nil {
 		j.log().Error("a job ended because news of it could not be kept", "error", err)
 	}

@@ -24,6 +24,7 @@ type pump struct {
 type told struct {
 	accepted bool
 	revision int64
+	asked    *question
 }
 
 func (w *worker) newPump(control *wire.Control) *pump {
@@ -115,6 +116,7 @@ func (p *pump) shorten(r wire.Report, why *wire.TooLargeError) error {
 func lostReport(r wire.Report, why error) wire.Report {
 	short := wire.Report{Claim: r.Claim, Revision: r.Revision, Phase: r.Phase, Result: plan.Lost, Cause: brief(why.Error())}
 	for _, a := range r.Activities {
+		// No outputs: the jobs that need them do not run, because this one is lost.
 		slim := wire.ActivityReport{Name: a.Name, State: a.State, Result: a.Result, LogBytes: a.LogBytes, LogSHA256: a.LogSHA256}
 		if a.LogIncomplete != "" {
 			slim.LogIncomplete = "it is not complete"
@@ -166,6 +168,12 @@ func (p *pump) newsOf(j *job) []wire.Message {
 	if t.revision < j.report.Revision {
 		t.revision = j.report.Revision
 		news = append(news, j.report)
+	}
+	if t.asked != j.asked { // behind the report of what came before it
+		t.asked = j.asked
+		if j.asked != nil {
+			news = append(news, wire.Ask{Claim: j.claim, Activity: j.asked.activity})
+		}
 	}
 	return news
 }

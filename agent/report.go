@@ -49,6 +49,10 @@ func (j *job) Finished(activity string, outcome executor.Outcome) error {
 	return j.change(activity, func(a *wire.ActivityReport) {
 		a.State, a.Result, a.Cause = plan.Done, outcome.Result, brief(outcome.Cause)
 		a.LogBytes, a.LogSHA256 = length, hash
+		a.Outputs, a.Tries = outcome.Outputs, nil
+		for _, t := range outcome.Tries {
+			a.Tries = append(a.Tries, wire.Try{Cause: cut(t.Cause, maxTryReason), LogEnd: t.LogEnd})
+		}
 		if e := outcome.Exit; e != nil {
 			code := e.Code
 			a.ExitCode, a.Signal = &code, e.Signal
@@ -134,24 +138,29 @@ func (j *job) revise(how func(*wire.Report) error) error {
 	}
 	j.report = next
 	j.mu.Unlock()
-	if err := j.w.journal.report(next); err != nil {
+	if err := j.w.journal.report(j.forDisk(next)); err != nil {
 		return err
 	}
 	j.w.poke()
 	return nil
 }
 
-// maxReason bounds what a report says in words. They may be the user's (the name of a command, its PATH), and what nobody
-// can send would be tried for ever.
-const maxReason = 2 << 10
+// maxReason bounds what a report says in words, and maxTryReason what it says of a try that was followed by another. They may be the
+// user's (the name of a command, its PATH), and what nobody can send would be tried for ever.
+const (
+	maxReason    = 2 << 10
+	maxTryReason = 256
+)
 
 // brief cuts words that go to the server.
-func brief(words string) string {
+func brief(words string) string { return cut(words, maxReason) }
+
+func cut(words string, most int) string {
 	words = strings.ToValidUTF8(words, "\uFFFD")
-	if len(words) <= maxReason {
+	if len(words) <= most {
 		return words
 	}
-	end := maxReason - len("…")
+	end := most - len("…")
 	for !utf8.RuneStart(words[end]) {
 		end--
 	}

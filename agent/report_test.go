@@ -34,7 +34,7 @@ func testWorker(t *testing.T) *worker {
 // testJob answers a job that runs on w.
 func testJob(t *testing.T, w *worker) (j *job, life context.Context) {
 	t.Helper()
-	j, life, _ = w.newJob(t.Context(), offer(1), plan.Job{Name: "test", Activities: []plan.Activity{{Name: "unit"}, {Name: "next"}}})
+	j, life, _, _ = w.newJob(t.Context(), offer(1), plan.Job{Name: "test", Activities: []plan.Activity{{Name: "unit"}, {Name: "next"}}})
 	t.Cleanup(j.discard)
 	j.startedAt = time.Now()
 	j.accepted = true
@@ -106,7 +106,7 @@ func TestReportTooLarge(t *testing.T) {
 	must(t, err)
 	defer control.Close(wire.CloseNormal, "")
 	w := testWorker(t)
-	j, _, work := w.newJob(t.Context(), offer(1), plan.Job{})
+	j, _, _, work := w.newJob(t.Context(), offer(1), plan.Job{})
 	t.Cleanup(j.discard)
 	j.accepted = true
 	w.jobs[j.claim] = j

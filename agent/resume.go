@@ -35,7 +35,7 @@ func (w *worker) resumeAll(ctx context.Context) {
 			w.log.Error("the journal holds a plan that cannot be read", "error", err)
 		}
 		claims = append(claims, e.Offer.Claim)
-		j, life, work := w.newJob(ctx, e.Offer, p)
+		j, life, _, soft := w.newJob(ctx, e.Offer, p)
 		if e.Report.Revision > 0 {
 			j.report = e.Report
 		}
@@ -46,7 +46,7 @@ func (w *worker) resumeAll(ctx context.Context) {
 		w.mu.Lock()
 		w.jobs[j.claim] = j
 		w.mu.Unlock()
-		w.running.Go(func() { j.resume(life, work, e.Report) })
+		w.running.Go(func() { j.resume(life, soft, e.Report) })
 	}
 	if err := w.spool.keepOnly(claims); err != nil {
 		w.log.Error("the spool holds what it should not", "error", err)
@@ -54,17 +54,20 @@ func (w *worker) resumeAll(ctx context.Context) {
 }
 
 // resume brings what is left of a job to the server: its logs to the last byte, and that it is lost, unless it had ended.
-func (j *job) resume(life, work context.Context, last wire.Report) {
+func (j *job) resume(life, soft context.Context, last wire.Report) {
 	defer j.discard() // for the contexts' sake
 	select {
 	case <-j.w.health.swept: // from now on nothing of it runs
-	case <-work.Done(): // who canceled it does not wait for an engine that may never answer
+	case <-soft.Done(): // who canceled it does not wait for an engine that may never answer
 	}
 	if life.Err() != nil {
 		j.forget(life)
 		return
 	}
 	outcome := executor.Outcome{Result: last.Result, Cause: last.Cause}
+	if why := j.forgotten(last); why != "" && last.Result != "" {
+		outcome = executor.Outcome{Result: plan.Lost, Cause: why}
+	}
 	err := j.revise(func(r *wire.Report) error {
 		broken := ""
 		for i := range r.Activities {

@@ -141,7 +141,7 @@ func (w *worker) obey(v wire.Verdict) {
 	}
 	switch v.Do {
 	case wire.DoStop:
-		j.cancel(executor.Canceled{Reason: v.Reason})
+		j.cancel(executor.Canceled{Reason: v.Reason, Hard: v.Hard})
 	case wire.DoDiscard:
 		j.discard()
 	}
@@ -175,8 +175,10 @@ func (w *worker) hear(ctx context.Context, e wire.Envelope) (known bool, err err
 		return true, with(e, func(m *wire.Reported) { w.tell(m.Claim, func(j *job) { j.reported(*m) }) })
 	case wire.KindCancel:
 		return true, with(e, func(m *wire.Cancel) {
-			w.tell(m.Claim, func(j *job) { j.cancel(executor.Canceled{Reason: m.Reason}) })
+			w.tell(m.Claim, func(j *job) { j.cancel(executor.Canceled{Reason: m.Reason, Hard: m.Hard}) })
 		})
+	case wire.KindAnswer:
+		return true, with(e, func(m *wire.Answer) { w.tell(m.Claim, func(j *job) { j.answered(*m) }) })
 	case wire.KindStale:
 		return true, with(e, func(m *wire.Stale) { w.tell(m.Claim, func(j *job) { j.discard() }) })
 	case wire.KindPong:
@@ -198,7 +200,7 @@ func (w *worker) desire(d wire.Desired) {
 		case d.Stale:
 			j.discard()
 		case d.Cancel:
-			j.cancel(executor.Canceled{Reason: d.Reason})
+			j.cancel(executor.Canceled{Reason: d.Reason, Hard: d.Hard})
 		}
 	})
 }

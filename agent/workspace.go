@@ -101,6 +101,9 @@ func (s *workspaces) fetchOnce(ctx context.Context, name string, c wire.Claim) (
 		delete(s.fetches, name)
 		close(fetch)
 	}()
+	if file, err := os.Open(name); err == nil {
+		return file, nil // somebody was faster
+	}
 	file, err := s.fetch(ctx, name, c)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the workspace: %w", err)

@@ -24,6 +24,8 @@ func (Report) kind() Kind      { return KindReport }
 func (Reported) kind() Kind    { return KindReported }
 func (Cancel) kind() Kind      { return KindCancel }
 func (Stale) kind() Kind       { return KindStale }
+func (Ask) kind() Kind         { return KindAsk }
+func (Answer) kind() Kind      { return KindAnswer }
 func (Unsupported) kind() Kind { return KindUnsupported }
 
 // A TooLargeError refuses to send a message that no receiver would take.

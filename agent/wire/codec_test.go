@@ -23,11 +23,11 @@ func everyMessage() []wire.Message {
 	return []wire.Message{
 		wire.Hello{MinProtocol: 1, MaxProtocol: 2, Agent: "a", Instance: "i", Name: "n", Version: "v", OS: "linux", Arch: "amd64",
 			BootID: "b", Status: status, Jobs: []wire.Held{{Claim: claim, Phase: wire.PhaseRunning}}},
-		wire.Welcome{Protocol: 1, Server: "v", Session: 7, Verdicts: []wire.Verdict{{Claim: claim, Do: wire.DoStop, Reason: "canceled by dana"}}},
+		wire.Welcome{Protocol: 1, Server: "v", Session: 7, Verdicts: []wire.Verdict{{Claim: claim, Do: wire.DoStop, Reason: "canceled by dana", Hard: true}}},
 		wire.Refused{Reason: "too old", RetryAfter: plan.Duration(time.Minute)},
 		status,
 		wire.Ping{Jobs: []wire.Claim{claim}},
-		wire.Pong{Jobs: []wire.Desired{{Claim: claim, Cancel: true, Reason: "r", Stale: true, Valid: plan.Duration(time.Hour)}}},
+		wire.Pong{Jobs: []wire.Desired{{Claim: claim, Cancel: true, Hard: true, Reason: "r", Stale: true, Valid: plan.Duration(time.Hour)}}},
 		wire.Offer{Claim: claim, Project: "p", Commit: "c", Plan: json.RawMessage(`{"name":"x"}`), SHA256: "00"},
 		wire.Accept{Claim: claim},
 		wire.Decline{Claim: claim, Reason: "full"},
@@ -35,9 +35,12 @@ func everyMessage() []wire.Message {
 		wire.Report{Claim: claim, Revision: 9, Phase: wire.PhaseFinished, Result: plan.Failed, Cause: "exit code 2",
 			Activities: []wire.ActivityReport{{Name: "unit", State: plan.Done, Result: plan.Failed, Cause: "exit code 2", ExitCode: ptr(2),
 				Signal: "SIGKILL", Began: ptr(plan.Duration(0)), Took: ptr(plan.Duration(1500 * time.Microsecond)), LogBytes: 1 << 40,
-				LogSHA256: "ab", LogIncomplete: "why"}}},
+				LogSHA256: "ab", LogIncomplete: "why", Outputs: map[string]json.RawMessage{"image": json.RawMessage(`"a \u003c b"`)},
+				Tries: []wire.Try{{Cause: "exit code 1", LogEnd: 12}}}}},
 		wire.Reported{Claim: claim, Revision: 9, Final: true, Missing: true},
-		wire.Cancel{Claim: claim, Reason: "r"},
+		wire.Cancel{Claim: claim, Reason: "r", Hard: true},
+		wire.Ask{Claim: claim, Activity: "unit"},
+		wire.Answer{Claim: claim, Activity: "unit", Plan: json.RawMessage(`{"name":"unit"}`), Masks: []string{"s3cr3t"}, Problem: "why"},
 		wire.Stale{Claim: claim},
 		wire.Unsupported{Kind: "x"},
 	}
@@ -66,7 +69,7 @@ func TestMessages(t *testing.T) {
 		}
 		seen[e.Kind] = true
 	}
-	if len(seen) != 15 {
+	if len(seen) != 17 {
 		t.Errorf("the test knows %d kinds", len(seen))
 	}
 }

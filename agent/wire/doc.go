@@ -48,7 +48,32 @@
 //	server  Reported{revision, final}                        the job is done; the agent forgets it
 //
 // An offer that is not accepted within OfferTimeout goes back to the queue, and so does one whose session ended before. No
-// process of a user starts before Start. A Cancel may come at any time and is repeated in every Pong as long as it holds.
+// process of a user starts before Start. A Cancel may come at any time and is repeated in every Pong as long as it holds. It
+// ends what runs, but activities with run_on "always" still run, for at most 10 minutes; one that is hard ends them as well, and
+// so does one that comes before Start. A hard Cancel stays hard.
+//
+// # Late values
+//
+// Some activities of a plan are late: their image, command, environment, or whether they run at all depends on secrets or on
+// what activities before them put out. The plan holds no such value.
+//
+//	agent   Report{..., outputs of what came before}         before the Ask, on the same connection
+//	agent   Ask{run, job, epoch, activity}                   when it is the activity's turn; again after each reconnect
+//	server  Answer{activity, plan, masks}                    or Answer{activity, problem}: the activity fails for that reason
+//
+// The agent waits for as long as it takes, until the job is canceled or its time is over. Answers come in any order with other
+// messages, and one that comes again, or for an activity that nobody asks about, changes nothing. An Ask for a job that the
+// agent does not run is answered with a Stale. An answer that does not fit into a message is a problem as well.
+//
+// Masks are the secrets that the activity may know. From there on no log of the job shows them, or any usual encoding of them:
+// the agent puts "***" in their place before it writes a byte to its disk. Lengths, marks and hashes are those of the masked
+// log. The agent keeps answers in memory only. A sensitive output is sent in Reports, and never written to the agent's disk.
+//
+// # Outputs and tries
+//
+// A Report of an activity that is done holds the values that it put out, as JSON of their declared types: at most 128 KiB for a
+// whole job, as they are written on the wire. An activity that was tried more than once has one log; Tries says why each try but the last failed,
+// and where in the log its bytes end. Its other fields are those of the last try, but for Began, which is when the first one began.
 //
 // A Report with a result whose logs the server does not have to the last byte is answered Reported{missing}: the agent
 // announces these logs again, sends what is asked for, and reports again. What it cannot send it names in LogIncomplete;

@@ -64,6 +64,8 @@ const (
 	KindReported    Kind = "reported"
 	KindCancel      Kind = "cancel"
 	KindStale       Kind = "stale"
+	KindAsk         Kind = "ask"
+	KindAnswer      Kind = "answer"
 	KindUnsupported Kind = "unsupported"
 )
 
@@ -126,6 +128,7 @@ type Verdict struct {
 	Claim
 	Do     Do     `json:"do"`
 	Reason string `json:"reason,omitempty"` // for DoStop: who canceled, or why
+	Hard   bool   `json:"hard,omitempty"`   // for DoStop: see Cancel
 }
 
 // Do is what a Verdict orders.
@@ -158,6 +161,7 @@ type Pong struct {
 type Desired struct {
 	Claim
 	Cancel bool          `json:"cancel,omitempty"`
+	Hard   bool          `json:"hard,omitempty"`   // see Cancel
 	Reason string        `json:"reason,omitempty"` // who canceled, or why
 	Stale  bool          `json:"stale,omitempty"`  // this epoch is over: discard
 	Valid  plan.Duration `json:"valid,omitzero"`
@@ -212,6 +216,16 @@ type ActivityReport struct {
 	LogSHA256 string `json:"log_sha256,omitempty"`
 	// LogIncomplete says why the agent cannot send what is missing on the server; empty as long as it can.
 	LogIncomplete string `json:"log_incomplete,omitempty"`
+	// Outputs are the values that it put out, once it is done.
+	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
+	// Tries are those that failed before the last one.
+	Tries []Try `json:"tries,omitempty"`
+}
+
+// A Try is one of several of the same activity; they share a log.
+type Try struct {
+	Cause  string `json:"cause"`
+	LogEnd int64  `json:"log_end"` // where its bytes end
 }
 
 // Reported acknowledges a Report. Final says that the job is done on the server: the agent forgets it.
@@ -227,6 +241,24 @@ type Reported struct {
 type Cancel struct {
 	Claim
 	Reason string `json:"reason"`
+	// Hard ends what runs after a cancellation, too: activities with run_on "always".
+	Hard bool `json:"hard,omitempty"`
+}
+
+// Ask asks for an activity that is Late in its plan, and that is about to begin. What the activities before it put out was
+// reported before. It is repeated after a reconnect, until it is answered.
+type Ask struct {
+	Claim
+	Activity string `json:"activity"`
+}
+
+// Answer answers an Ask: with the activity as it is to run, or with why it cannot.
+type Answer struct {
+	Claim
+	Activity string          `json:"activity"`
+	Plan     json.RawMessage `json:"plan,omitempty"`  // a plan.Activity, whose Late is false
+	Masks    []string        `json:"masks,omitempty"` // values that the job's logs must not show from here on
+	Problem  string          `json:"problem,omitempty"`
 }
 
 // Stale says that the epoch of a message is over.
