@@ -29,13 +29,17 @@ type JobRef struct {
 	Job string `json:"job"`
 }
 
-// Serves says whether the agent carries all of the labels.
-func (a Agent) Serves(labels []string) bool {
+// Serves says whether the agent is such that it could run the job: whether it has its os and arch, and carries all of its
+// labels.
+func (a Agent) Serves(j QueuedJob) bool {
+	if j.OS != "" && j.OS != a.OS || j.Arch != "" && j.Arch != a.Arch {
+		return false
+	}
 	has := make(map[string]bool, len(a.Labels))
 	for _, l := range a.Labels {
 		has[l] = true
 	}
-	for _, l := range labels {
+	for _, l := range j.Labels {
 		if !has[l] {
 			return false
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -28,6 +29,7 @@ type QueuedJob struct {
 	Project  string
 	Commit   string
 	Labels   []string // that the agent must carry
+	OS, Arch string   // that it must have; empty is any
 	QueuedAt time.Time
 }
 
@@ -44,6 +46,7 @@ type HeldJob struct {
 	OfferedAt time.Time // by the server's clock
 	// Cancel says that the job has to end, and Reason why.
 	Cancel bool
+	Hard   bool // what runs after a cancellation has to end, too
 	Reason string
 }
 
@@ -73,6 +76,8 @@ type ActivityReport struct {
 	LogSHA256   string
 	// LogIncomplete says what is missing of the log on the server; empty if nothing is.
 	LogIncomplete string
+	Outputs       map[string]json.RawMessage
+	Tries         []Try
 }
 
 // An AgentStatus is what an agent can do now.

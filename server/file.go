@@ -8,5 +8,12 @@ type File struct {
 	Data []byte
 }
 
+// A TreeFile is an entry of a commit's list of files.
+type TreeFile struct {
+	Path string
+	Hash string // git's
+	Link bool   // a symbolic link
+}
+
 // ErrNoFolder says that a commit has no such folder.
 var ErrNoFolder = errors.New("the commit has no such folder")

@@ -13,6 +13,8 @@ var ErrNotNext = errors.New("the number of the run is not the next one")
 type NewRun struct {
 	Run  Run
 	Plan *plan.Plan
+	// Source is what the plan was made of (a dsl.Request, in JSON): it is needed again for what is not known yet.
+	Source []byte
 }
 
 // A Move is a branch or tag of a project that points to another commit than it did.

@@ -14,15 +14,14 @@ func (q *Queue) deal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	hopeless := make(map[string]bool) // labels that no waiter carries: thousands of jobs may ask for the same
+	hopeless := make(map[string]bool) // what no waiter has: thousands of jobs may ask for the same
 	for _, job := range jobs {
-		labels := strings.Join(job.Labels, "\n")
-		if hopeless[labels] {
+		if hopeless[wish(job)] {
 			continue
 		}
-		w, agent := q.pick(job.Labels)
+		w, agent := q.pick(job)
 		if w == nil {
-			hopeless[labels] = true
+			hopeless[wish(job)] = true
 			continue
 		}
 		if err := q.offer(ctx, job, w, agent); err != nil {
@@ -49,12 +48,17 @@ func (q *Queue) offer(ctx context.Context, job server.QueuedJob, w *waiter, agen
 	return nil
 }
 
-// pick takes the first waiter off the list that can work and carries the labels; nil if there is none.
-func (q *Queue) pick(labels []string) (*waiter, server.AgentID) {
+// wish writes down what a job asks of its agent, so that jobs that ask for the same can be told by it.
+func wish(job server.QueuedJob) string {
+	return strings.Join(append([]string{job.OS, job.Arch}, job.Labels...), "\n")
+}
+
+// pick takes the first waiter off the list that can work and could run the job; nil if there is none.
+func (q *Queue) pick(job server.QueuedJob) (*waiter, server.AgentID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i, w := range q.waiters {
-		if a := w.agent(); canWork(a) && a.Serves(labels) {
+		if a := w.agent(); canWork(a) && a.Serves(job) {
 			q.waiters = slices.Delete(q.waiters, i, i+1)
 			return w, a.ID
 		}

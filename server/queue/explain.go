@@ -13,15 +13,14 @@ import (
 func Explain(jobs []server.QueuedJob, agents []server.Agent) map[server.JobRef]string {
 	agents = slices.DeleteFunc(slices.Clone(agents), func(a server.Agent) bool { return !a.Online })
 	var kinds []*kind
-	byLabels := make(map[string]*kind) // most jobs of a server ask for the same few
+	byWish := make(map[string]*kind) // most jobs of a server ask for the same few things
 	why := make(map[server.JobRef]string, len(jobs))
 	for _, j := range jobs {
-		key := strings.Join(j.Labels, "\n")
-		k := byLabels[key]
+		k := byWish[wish(j)]
 		if k == nil {
-			k = newKind(j.Labels, agents)
+			k = newKind(j, agents)
 			k.meet(kinds)
-			kinds, byLabels[key] = append(kinds, k), k
+			kinds, byWish[wish(j)] = append(kinds, k), k
 		}
 		why[j.Ref()] = k.explain(agents)
 		k.jobs++
@@ -29,20 +28,20 @@ func Explain(jobs []server.QueuedJob, agents []server.Agent) map[server.JobRef]s
 	return why
 }
 
-// A kind is the jobs that ask for the same labels.
+// A kind is the jobs that ask for the same.
 type kind struct {
-	labels []string
-	serve  []int // indexes of the connected agents that carry them
-	able   int   // how many of those take jobs at all
-	free   int   // jobs that they could take now
-	jobs   int   // of this kind so far
+	wish   server.QueuedJob // one of them
+	serve  []int            // indexes of the connected agents that have it
+	able   int              // how many of those take jobs at all
+	free   int              // jobs that they could take now
+	jobs   int              // of this kind so far
 	rivals []*kind
 }
 
-func newKind(labels []string, agents []server.Agent) *kind {
-	k := &kind{labels: labels}
+func newKind(wish server.QueuedJob, agents []server.Agent) *kind {
+	k := &kind{wish: wish}
 	for i, a := range agents {
-		if !a.Serves(labels) {
+		if !a.Serves(wish) {
 			continue
 		}
 		k.serve = append(k.serve, i)
@@ -83,7 +82,7 @@ func (k *kind) explain(agents []server.Agent) string {
 	case len(agents) == 0:
 		return "no agent is connected"
 	case len(k.serve) == 0:
-		return k.explainLabels(agents)
+		return k.explainLack(agents)
 	case k.able == 0:
 		return k.explainTrouble(agents)
 	}
@@ -97,24 +96,56 @@ func (k *kind) explain(agents []server.Agent) string {
 	return busyText(k.able) + beforeText(before)
 }
 
-// explainLabels names the labels that are missing.
-func (k *kind) explainLabels(agents []server.Agent) string {
-	var nowhere []string
-	for _, l := range k.labels {
-		if !slices.ContainsFunc(agents, func(a server.Agent) bool { return slices.Contains(a.Labels, l) }) {
-			nowhere = append(nowhere, l)
+// explainLack names what is missing: what no agent has, or else what no agent has all of.
+func (k *kind) explainLack(agents []server.Agent) string {
+	lacks := func(has func(server.Agent) bool) bool { return !slices.ContainsFunc(agents, has) }
+	var nowhere, labels []string
+	if os := k.wish.OS; os != "" && lacks(func(a server.Agent) bool { return a.OS == os }) {
+		nowhere = append(nowhere, "os "+os)
+	}
+	if arch := k.wish.Arch; arch != "" && lacks(func(a server.Agent) bool { return a.Arch == arch }) {
+		nowhere = append(nowhere, "arch "+arch)
+	}
+	for _, l := range k.wish.Labels {
+		if lacks(func(a server.Agent) bool { return slices.Contains(a.Labels, l) }) {
+			labels = append(labels, l)
 		}
 	}
-	switch len(nowhere) {
-	case 0:
-		return "no agent has all of the labels " + strings.Join(k.labels, ", ")
-	case 1:
-		return "no agent has the label " + nowhere[0]
+	if text := labelsText(labels); text != "" {
+		nowhere = append(nowhere, text)
 	}
-	return "no agent has the labels " + strings.Join(nowhere, ", ")
+	if len(nowhere) == 0 {
+		return "no agent has all of " + wishText(k.wish)
+	}
+	return "no agent has " + strings.Join(nowhere, ", or ")
 }
 
-// explainTrouble says why none of the agents that carry the labels takes jobs.
+// wishText lists what a job asks of its agent.
+func wishText(j server.QueuedJob) string {
+	var parts []string
+	if j.OS != "" {
+		parts = append(parts, "os "+j.OS)
+	}
+	if j.Arch != "" {
+		parts = append(parts, "arch "+j.Arch)
+	}
+	if text := labelsText(j.Labels); text != "" {
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func labelsText(labels []string) string {
+	switch len(labels) {
+	case 0:
+		return ""
+	case 1:
+		return "the label " + labels[0]
+	}
+	return "the labels " + strings.Join(labels, ", ")
+}
+
+// explainTrouble says why none of the agents that have it takes jobs.
 func (k *kind) explainTrouble(agents []server.Agent) string {
 	first := agents[k.serve[0]]
 	problem := first.Problem

@@ -99,6 +99,31 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestExplainOSAndArch(t *testing.T) {
+	with := func(i int, os, arch string, labels ...string) server.Agent {
+		a := agent(i, labels...)()
+		a.OS, a.Arch = os, arch
+		return a
+	}
+	agents := []server.Agent{with(1, "linux", "amd64", "gpu=h100"), with(2, "darwin", "riscv64")}
+	for name, test := range map[string]struct {
+		job  server.QueuedJob
+		want string
+	}{
+		"Arch":        {server.QueuedJob{OS: "linux", Arch: "arm64"}, "no agent has arch arm64"},
+		"OS":          {server.QueuedJob{OS: "windows", Arch: "amd64"}, "no agent has os windows"},
+		"All":         {server.QueuedJob{OS: "windows", Arch: "arm64", Labels: []string{"a=1"}}, "no agent has os windows, or arch arm64, or the label a=1"},
+		"NotTogether": {server.QueuedJob{OS: "darwin", Arch: "amd64", Labels: []string{"gpu=h100"}}, "no agent has all of os darwin, arch amd64, the label gpu=h100"},
+		"Free":        {server.QueuedJob{OS: "linux", Arch: "amd64"}, "an agent is about to take it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := queue.Explain([]server.QueuedJob{test.job}, agents)[test.job.Ref()]; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // TestExplainMany bounds the work by what a large server has.
 func TestExplainMany(t *testing.T) {
 	var agents []server.Agent

@@ -53,7 +53,7 @@ func enqueue(t *testing.T, db *store.DB, n int, labels ...string) server.Run {
 	for i := range n {
 		p.Jobs = append(p.Jobs, plan.Job{Name: fmt.Sprintf("j%d", i), Labels: labels})
 	}
-	r, err := db.CreateRun(t.Context(), server.Run{Project: "app"}, p)
+	r, err := db.CreateRun(t.Context(), server.NewRun{Run: server.Run{Project: "app"}, Plan: p})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +83,23 @@ func TestNext(t *testing.T) {
 		job, _, err = q.Next(t.Context(), agent(1, "gpu=h100", "os=linux"))
 		if err != nil || job.Run != 1 {
 			t.Errorf("got %+v, error %v", job, err)
+		}
+	})
+	t.Run("OSAndArch", func(t *testing.T) {
+		db, q := setUp(t)
+		p := &plan.Plan{Version: plan.Version, Pipeline: "ci", Jobs: []plan.Job{{Name: "arm", OS: "linux", Arch: "arm64"}, {Name: "any"}}}
+		if _, err := db.CreateRun(t.Context(), server.NewRun{Run: server.Run{Project: "app"}, Plan: p}); err != nil {
+			t.Fatal(err)
+		}
+		of := func(arch string) func() server.Agent {
+			a := agent(1)()
+			a.OS, a.Arch = "linux", arch
+			return func() server.Agent { return a }
+		}
+		for _, test := range []struct{ arch, want string }{{"amd64", "any"}, {"arm64", "arm"}} {
+			if job, _, err := q.Next(t.Context(), of(test.arch)); err != nil || job.Job != test.want {
+				t.Errorf("agent with %s got %+v, error %v", test.arch, job, err)
+			}
 		}
 	})
 	t.Run("WaitsForAJob", func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -82,7 +84,7 @@ func (s *Server) serve(log *slog.Logger) {
 	s.URL = "http://" + srv.Listener.Addr().String()
 	view := &api.View{Stored: s.DB, LogInfo: s.Logs.Info, Explain: s.explain}
 	rest := &api.API{
-		Projects: s.DB, Runs: view, Agents: s.DB, Starter: starter{s}, Logs: s.Logs, Bell: s.Bell,
+		Projects: s.DB, Settings: s.DB, Runs: view, Approvals: s.DB, Agents: s.DB, Starter: starter{s}, Logs: s.Logs, Bell: s.Bell,
 		OpenLog: func(id server.LogID) (api.LogReader, error) { return s.Logs.Reader(id) },
 		NewCode: s.Auth.NewCode, BaseURL: s.URL, Ready: s.DB.Ping, Metrics: api.NewMetrics(s.DB), Log: log,
 	}
@@ -135,13 +137,13 @@ func (s *Server) explain(ctx context.Context, run *server.Run) error {
 type starter struct{ s *Server }
 
 func (t starter) Push(ctx context.Context, project string) ([]server.Run, error) {
-	run, err := t.s.DB.CreateRun(ctx, server.Run{Project: project, Event: Event}, NewPlan(NewJob("test", nil, "unit")))
+	run, err := t.s.DB.CreateRun(ctx, server.NewRun{Run: server.Run{Project: project, Event: Event}, Plan: NewPlan(NewJob("test", nil, "unit"))})
 	return []server.Run{run}, err
 }
 
 func (t starter) Start(ctx context.Context, project, pipeline, ref string, inputs map[string]string, actor string) (server.Run, error) {
 	run := server.Run{Project: project, Pipeline: pipeline, Inputs: inputs, Event: server.Event{Kind: "manual", Ref: ref, Commit: Event.Commit, Actor: actor}}
-	return t.s.DB.CreateRun(ctx, run, NewPlan(NewJob("test", nil, "unit")))
+	return t.s.DB.CreateRun(ctx, server.NewRun{Run: run, Plan: NewPlan(NewJob("test", nil, "unit"))})
 }
 
 // Event is the push that starts runs.
@@ -158,6 +160,24 @@ func NewJob(name string, needs []string, activities ...string) plan.Job {
 	return j
 }
 
+// NewApproval makes an approval that asks the release managers.
+func NewApproval(name, message string, needs []string) plan.Job {
+	return plan.Job{Name: name, Kind: plan.KindApproval, Needs: needs, Approval: &plan.Approval{
+		Approvers: []string{"group:release-managers"}, Message: message, Timeout: plan.Duration(48 * time.Hour),
+	}}
+}
+
+// NewMatrix makes a matrix with one axis, and its instances.
+func NewMatrix(name, axis string, values []string, needs []string, activities ...string) []plan.Job {
+	jobs := []plan.Job{{Name: name, Kind: plan.KindMatrix, Needs: needs}}
+	for i, v := range values {
+		j := NewJob(fmt.Sprintf("%s.%d", name, i+1), nil, activities...)
+		j.Of, j.Matrix = name, []plan.Value{{Name: axis, Value: json.RawMessage(strconv.Quote(v))}}
+		jobs = append(jobs, j)
+	}
+	return jobs
+}
+
 // NewPlan makes a plan of jobs.
 func NewPlan(jobs ...plan.Job) *plan.Plan {
 	return &plan.Plan{Version: plan.Version, Pipeline: "ci", Jobs: jobs}
@@ -166,7 +186,7 @@ func NewPlan(jobs ...plan.Job) *plan.Plan {
 // Run makes a run of jobs.
 func (s *Server) Run(jobs ...plan.Job) server.Run {
 	s.tb.Helper()
-	run, err := s.DB.CreateRun(s.tb.Context(), server.Run{Project: Project, Event: Event}, NewPlan(jobs...))
+	run, err := s.DB.CreateRun(s.tb.Context(), server.NewRun{Run: server.Run{Project: Project, Event: Event}, Plan: NewPlan(jobs...)})
 	s.check(err)
 	return run
 }

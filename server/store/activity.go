@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
@@ -32,29 +34,36 @@ func (t *tx) reportActivities(ctx context.Context, r server.JobReport, started i
 }
 
 func (t *tx) activities(ctx context.Context, job server.JobRef) (map[string]server.Activity, error) {
-	rows, err := collect(ctx, t.sql, func(row scanner) (server.Activity, error) {
-		_, a, err := scanActivity(row)
-		return a, err
-	}, selectActivities+` WHERE run = ? AND job = ?`, job.Run, job.Job)
+	rows, err := collect(ctx, t.sql, scanActivity, selectActivities+` WHERE run = ? AND job = ?`, job.Run, job.Job)
 	if err != nil {
 		return nil, fmt.Errorf("reading activities: %w", err)
 	}
 	byName := make(map[string]server.Activity, len(rows))
 	for _, a := range rows {
-		byName[a.Name] = a
+		byName[a.Name] = a.Activity
 	}
 	return byName, nil
 }
 
 // reportState moves an activity forward. One that is done stays as it is.
 func (t *tx) reportState(ctx context.Context, job server.JobRef, was server.Activity, a server.ActivityReport, started int64) error {
-	if rank(a.State) < rank(was.State) || was.State == plan.Done || a.State == was.State && a.Cause == was.Cause {
+	if rank(a.State) < rank(was.State) || was.State == plan.Done ||
+		a.State == was.State && a.Cause == was.Cause && len(a.Tries) == len(was.Tries) {
 		return nil
 	}
 	began, ended := t.times(a, started)
-	n, err := t.exec(ctx, `UPDATE activities SET state = ?, result = ?, cause = ?, exit_code = ?, signal = ?, started_at = ?, finished_at = ?
+	tries, err := asJSON(a.Tries)
+	if err != nil {
+		return err
+	}
+	shown, sealed, err := t.outputs(ctx, job, a)
+	if err != nil {
+		return err
+	}
+	n, err := t.exec(ctx, `UPDATE activities SET state = ?, result = ?, cause = ?, exit_code = ?, signal = ?, outputs = ?, sealed = ?, tries = ?,
+			started_at = ?, finished_at = ?
 		WHERE run = ? AND job = ? AND name = ? AND state = ?`,
-		a.State, a.Result, a.Cause, a.ExitCode, a.Signal, began, ended, job.Run, job.Job, a.Name, was.State)
+		a.State, a.Result, a.Cause, a.ExitCode, a.Signal, shown, sealed, tries, began, ended, job.Run, job.Job, a.Name, was.State)
 	if err != nil {
 		return fmt.Errorf("storing activity: %w", err)
 	}
@@ -62,6 +71,29 @@ func (t *tx) reportState(ctx context.Context, job server.JobRef, was server.Acti
 		t.changed(server.Change{Run: job.Run, Job: job.Job, Activity: a.Name, State: a.State, Result: a.Result, Cause: a.Cause})
 	}
 	return nil
+}
+
+// outputs answers what is to be stored of the outputs of an activity.
+func (t *tx) outputs(ctx context.Context, job server.JobRef, a server.ActivityReport) (shown, sealed string, err error) {
+	if len(a.Outputs) == 0 {
+		return "null", "", nil
+	}
+	var body string
+	if err := t.sql.QueryRowContext(ctx, `SELECT plan FROM jobs WHERE run = ? AND name = ?`, job.Run, job.Job).Scan(&body); err != nil {
+		return "", "", fmt.Errorf("reading plan of job: %w", err)
+	}
+	var p plan.Job
+	if err := fromJSON(body, &p); err != nil {
+		return "", "", fmt.Errorf("reading plan of job: %w", err)
+	}
+	i := slices.IndexFunc(p.Activities, func(planned plan.Activity) bool { return planned.Name == a.Name })
+	if i < 0 {
+		return "", "", server.Errorf(server.Invalid, "report of activity %q: it is not in the plan", a.Name)
+	}
+	if shown, sealed, err = splitOutputs(p.Activities[i].Outputs, a.Outputs); err != nil {
+		return "", "", server.Errorf(server.KindOf(err), "report of activity %q: %w", a.Name, err)
+	}
+	return shown, sealed, nil
 }
 
 // times makes times by the server's clock of durations by the agent's.
@@ -135,4 +167,32 @@ func (t *tx) endActivities(ctx context.Context, job server.JobRef, e end) error 
 		t.changed(server.Change{Run: job.Run, Job: job.Job, Activity: a.Name, State: plan.Done, Result: result, Cause: e.cause})
 	}
 	return nil
+}
+
+// An activityRow is an activity as it is stored.
+type activityRow struct {
+	server.Activity
+	job             string
+	outputs, sealed string
+}
+
+const selectActivities = `SELECT job, name, image, uses, state, result, cause, exit_code, signal, outputs, sealed, tries, started_at, finished_at,
+	log_bytes, log_sha256, log_incomplete FROM activities`
+
+// scanActivity reads an activity as people see it.
+func scanActivity(row scanner) (a activityRow, err error) {
+	var code, started, finished sql.NullInt64
+	var tries string
+	err = row.Scan(&a.job, &a.Name, &a.Image, &a.Uses, &a.State, &a.Result, &a.Cause, &code, &a.Signal, &a.outputs, &a.sealed, &tries,
+		&started, &finished, &a.LogBytes, &a.LogSHA256, &a.LogIncomplete)
+	if err != nil {
+		return a, err
+	}
+	if code.Valid {
+		c := int(code.Int64)
+		a.ExitCode = &c
+	}
+	a.StartedAt, a.FinishedAt = timeOrNil(started), timeOrNil(finished)
+	a.Outputs, err = readOutputs(a.outputs, a.sealed, false)
+	return a, errors.Join(err, fromJSON(tries, &a.Tries))
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
@@ -11,6 +12,8 @@ import (
 // maxChanges bounds one answer of Changes.
 const maxChanges = 1000
 
+const selectChanges = `SELECT seq, run, at, kind, job, activity, state, result, cause, waits_for FROM changes`
+
 // Changes answers what happened to a run after that number, oldest first, at most limit entries (0 means 1000). An
 // activity of which nothing is said yet is waiting.
 func (db *DB) Changes(ctx context.Context, run server.RunID, after int64, limit int) ([]server.Change, error) {
@@ -18,8 +21,7 @@ func (db *DB) Changes(ctx context.Context, run server.RunID, after int64, limit 
 		limit = maxChanges
 	}
 	changes, err := collect(ctx, db.reader, scanChange,
-		`SELECT seq, run, at, kind, job, activity, state, result, cause, waits_for FROM changes
-		WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?`, run, after, limit)
+		selectChanges+` WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?`, run, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading changes of run %d: %w", run, err)
 	}
@@ -34,7 +36,8 @@ func scanChange(row scanner) (server.Change, error) {
 	return c, err
 }
 
-// changed notes a change, to be stored when the transaction commits.
+// changed notes a change, to be stored when the transaction commits. What it says replaces what was noted of the same thing
+// before: nobody ever saw that.
 func (t *tx) changed(c server.Change) {
 	switch {
 	case c.Activity != "":
@@ -45,6 +48,33 @@ func (t *tx) changed(c server.Change) {
 		c.Kind = "run"
 	}
 	t.changes = append(t.changes, c)
+	t.told(c.Run)
+}
+
+// told notes that OnChange is to be called for a run.
+func (t *tx) told(run server.RunID) {
+	if !slices.Contains(t.tell, run) {
+		t.tell = append(t.tell, run)
+	}
+}
+
+// lastChanges answers the changes that were noted, the last of each thing.
+func (t *tx) lastChanges() []server.Change {
+	type thing struct {
+		run           server.RunID
+		job, activity string
+	}
+	last := make(map[thing]int, len(t.changes))
+	for i, c := range t.changes {
+		last[thing{c.Run, c.Job, c.Activity}] = i
+	}
+	var kept []server.Change
+	for i, c := range t.changes {
+		if last[thing{c.Run, c.Job, c.Activity}] == i {
+			kept = append(kept, c)
+		}
+	}
+	return kept
 }
 
 // jobChanged notes how a job is from now on.
@@ -53,10 +83,11 @@ func (t *tx) jobChanged(job server.JobRef, state plan.State, result plan.Result,
 }
 
 func (t *tx) storeChanges(ctx context.Context) error {
-	if len(t.changes) == 0 {
+	changes := t.lastChanges()
+	if len(changes) == 0 {
 		return nil
 	}
-	seq, err := t.draw(ctx, "change", len(t.changes))
+	seq, err := t.draw(ctx, "change", len(changes))
 	if err != nil {
 		return err
 	}
@@ -66,7 +97,7 @@ func (t *tx) storeChanges(ctx context.Context) error {
 		return fmt.Errorf("storing changes: %w", err)
 	}
 	defer func() { _ = insert.Close() }() // the transaction's end closes it as well
-	for i, c := range t.changes {
+	for i, c := range changes {
 		_, err := insert.ExecContext(ctx, seq+int64(i), c.Run, t.now, c.Kind, c.Job, c.Activity, c.State, c.Result, c.Cause, c.WaitsFor)
 		if err != nil {
 			return fmt.Errorf("storing changes: %w", err)

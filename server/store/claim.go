@@ -12,8 +12,8 @@ import (
 
 // QueuedJobs answers the jobs that an agent could take now, oldest first.
 func (db *DB) QueuedJobs(ctx context.Context) ([]server.QueuedJob, error) {
-	jobs, err := collect(ctx, db.reader, scanQueued, `SELECT j.run, j.name, r.project, r.commit_hash, j.labels, j.queued_at
-		FROM jobs j JOIN runs r ON r.id = j.run WHERE j.phase = 'queued' ORDER BY j.queued_at, j.run, j.position`)
+	jobs, err := collect(ctx, db.reader, scanQueued, `SELECT j.run, j.name, r.project, r.commit_hash, j.os, j.arch, j.labels, j.queued_at
+		FROM jobs j JOIN runs r ON r.id = j.run WHERE j.phase = 'queued' ORDER BY j.queued_at, j.run, j.position, j.part`)
 	if err != nil {
 		return nil, fmt.Errorf("reading queued jobs: %w", err)
 	}
@@ -24,7 +24,7 @@ func scanQueued(row scanner) (server.QueuedJob, error) {
 	var j server.QueuedJob
 	var labels string
 	var at int64
-	if err := row.Scan(&j.Run, &j.Job, &j.Project, &j.Commit, &labels, &at); err != nil {
+	if err := row.Scan(&j.Run, &j.Job, &j.Project, &j.Commit, &j.OS, &j.Arch, &labels, &at); err != nil {
 		return j, err
 	}
 	j.QueuedAt = timeOf(at)
@@ -54,15 +54,19 @@ func (db *DB) Offer(ctx context.Context, run server.RunID, job string, agent ser
 // Accept starts an offered job: from now on it may run on its agent, and nowhere else. To accept it again changes nothing.
 func (db *DB) Accept(ctx context.Context, c server.Claim) error {
 	return db.write(ctx, func(t *tx) error {
-		n, err := t.exec(ctx, `UPDATE jobs SET phase = 'running', started_at = ?
-			WHERE run = ? AND name = ? AND epoch = ? AND phase = 'offered'`, t.now, c.Run, c.Job, c.Epoch)
+		var matrix string
+		err := t.sql.QueryRowContext(ctx, `UPDATE jobs SET phase = 'running', started_at = ?
+			WHERE run = ? AND name = ? AND epoch = ? AND phase = 'offered' RETURNING matrix_of`, t.now, c.Run, c.Job, c.Epoch).Scan(&matrix)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.unless(ctx, c, running)
+		}
 		if err != nil {
 			return fmt.Errorf("starting job: %w", err)
 		}
-		if n == 0 {
-			return t.unless(ctx, c, running)
-		}
 		t.jobChanged(c.Ref(), plan.Running, "", "")
+		if err := t.beginMatrix(ctx, c.Run, matrix); err != nil {
+			return err
+		}
 		return t.startRun(ctx, c.Run)
 	})
 }
@@ -108,8 +112,8 @@ func (db *DB) AllHeldJobs(ctx context.Context) ([]server.HeldJob, error) {
 
 func (db *DB) heldJobs(ctx context.Context, and string, args ...any) ([]server.HeldJob, error) {
 	jobs, err := collect(ctx, db.reader, scanHeld, `SELECT j.run, j.name, j.epoch, j.agent, r.project, r.commit_hash, j.phase, j.offered_at,
-			j.cancel, r.cancel_reason
-		FROM jobs j JOIN runs r ON r.id = j.run WHERE j.phase IN ('offered', 'running')`+and+` ORDER BY j.offered_at, j.run, j.position`, args...)
+			j.cancel, j.cancel_reason
+		FROM jobs j JOIN runs r ON r.id = j.run WHERE j.phase IN ('offered', 'running')`+and+` ORDER BY j.offered_at, j.run, j.position, j.part`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading held jobs: %w", err)
 	}
@@ -120,12 +124,10 @@ func scanHeld(row scanner) (server.HeldJob, error) {
 	var h server.HeldJob
 	var p phase
 	var at int64
-	var reason string
-	err := row.Scan(&h.Run, &h.Job, &h.Epoch, &h.Agent, &h.Project, &h.Commit, &p, &at, &h.Cancel, &reason)
+	var level int
+	err := row.Scan(&h.Run, &h.Job, &h.Epoch, &h.Agent, &h.Project, &h.Commit, &p, &at, &level, &h.Reason)
 	h.Running, h.OfferedAt = p == running, timeOf(at)
-	if h.Cancel {
-		h.Reason = reason
-	}
+	h.Cancel, h.Hard = level >= soft, level >= hard
 	return h, err
 }
 

@@ -4,25 +4,44 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
 )
 
 // CreateRun stores a run, and numbers it; a run that comes with a number has to be the next one, or else the error is
-// server.ErrNotNext. With a plan its jobs are stored as well, and those without needs are queued;
-// without one the run has to be done already: one that failed before anything could run, or that was skipped.
-func (db *DB) CreateRun(ctx context.Context, r server.Run, p *plan.Plan) (server.Run, error) {
-	var id server.RunID
-	err := db.write(ctx, func(t *tx) (err error) {
-		id, err = t.createRun(ctx, server.NewRun{Run: r, Plan: p})
-		return err
-	})
+// server.ErrNotNext. With a plan its nodes are stored as well, and go on as far as they can, unless the run has to wait for
+// its turn in a group; without one the run has to be done already: one that failed before anything could run, or that was
+// skipped.
+func (db *DB) CreateRun(ctx context.Context, n server.NewRun) (server.Run, error) {
+	runs, err := db.start(ctx, []server.NewRun{n}, func(*tx) error { return nil })
 	if err != nil {
 		return server.Run{}, err
 	}
-	return db.Run(ctx, id)
+	return runs[0], nil
+}
+
+// start stores runs together with what started them: both or neither.
+func (db *DB) start(ctx context.Context, starts []server.NewRun, why func(*tx) error) ([]server.Run, error) {
+	var ids []server.RunID
+	err := db.write(ctx, func(t *tx) error {
+		if err := why(t); err != nil {
+			return err
+		}
+		for _, s := range starts {
+			id, err := t.createRun(ctx, s)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return db.runs(ctx, ids)
 }
 
 // NextRun answers the number that the next run will have, if nobody is faster: a plan may hold the number of its run.
@@ -35,37 +54,74 @@ func (db *DB) NextRun(ctx context.Context) (server.RunID, error) {
 }
 
 func (t *tx) createRun(ctx context.Context, n server.NewRun) (server.RunID, error) {
-	r := n.Run
 	if n.Plan != nil {
-		r.Pipeline, r.State, r.Result, r.Cause = n.Plan.Pipeline, plan.Queued, "", ""
-		if len(n.Plan.Jobs) == 0 {
-			return 0, server.Errorf(server.Invalid, "pipeline %q has no job", r.Pipeline)
+		n.Run.Pipeline, n.Run.State, n.Run.Result, n.Run.Cause = n.Plan.Pipeline, plan.Queued, "", ""
+		n.Run.Concurrency = n.Plan.Concurrency
+		if err := checkPlan(n.Plan); err != nil {
+			return 0, err
 		}
-	} else if r.State != plan.Done || r.Result == "" {
+	} else if n.Run.State != plan.Done || n.Run.Result == "" {
 		return 0, fmt.Errorf("storing run: it has no plan, and is not done")
 	}
 	id, err := t.draw(ctx, "run", 1)
 	if err != nil {
 		return 0, err
 	}
-	if r.ID != 0 && int64(r.ID) != id {
-		return 0, server.Errorf(server.Conflict, "storing run: %w (it is %d, not %d)", server.ErrNotNext, id, r.ID)
+	if n.Run.ID != 0 && int64(n.Run.ID) != id {
+		return 0, server.Errorf(server.Conflict, "storing run: %w (it is %d, not %d)", server.ErrNotNext, id, n.Run.ID)
 	}
-	r.ID = server.RunID(id)
-	if err := t.insertRun(ctx, r, n.Plan); err != nil {
-		return 0, fmt.Errorf("storing run: %w", err)
-	}
-	t.changed(server.Change{Run: r.ID, State: r.State, Result: r.Result, Cause: r.Cause})
+	n.Run.ID = server.RunID(id)
 	if n.Plan == nil {
-		return r.ID, nil
+		t.changed(server.Change{Run: n.Run.ID, State: n.Run.State, Result: n.Run.Result, Cause: n.Run.Cause})
+		return n.Run.ID, t.insertRun(ctx, n)
 	}
-	if err := t.insertJobs(ctx, r.ID, n.Plan.Jobs); err != nil {
-		return 0, fmt.Errorf("storing jobs of run: %w", err)
-	}
-	return r.ID, nil
+	return n.Run.ID, t.startPlan(ctx, n)
 }
 
-func (t *tx) insertRun(ctx context.Context, r server.Run, p *plan.Plan) error {
+// startPlan stores a run that has something to do.
+func (t *tx) startPlan(ctx context.Context, n server.NewRun) error {
+	if err := t.takeTurn(ctx, &n.Run); err != nil {
+		return err
+	}
+	if err := t.insertRun(ctx, n); err != nil {
+		return err
+	}
+	t.changed(server.Change{Run: n.Run.ID, State: n.Run.State, WaitsFor: n.Run.WaitsFor})
+	if err := t.insertPlan(ctx, n.Run.ID, n.Plan.Jobs); err != nil {
+		return fmt.Errorf("storing jobs of run: %w", err)
+	}
+	t.disturb(n.Run.ID)
+	return nil
+}
+
+// checkPlan refuses a plan that could never end.
+func checkPlan(p *plan.Plan) error {
+	if len(p.Jobs) == 0 {
+		return server.Errorf(server.Invalid, "pipeline %q has no job", p.Pipeline)
+	}
+	needs := make(map[string][]string, len(p.Jobs))
+	var names []string
+	for _, j := range p.Jobs {
+		if _, twice := needs[j.Name]; twice {
+			return server.Errorf(server.Invalid, "pipeline %q has two jobs %q", p.Pipeline, j.Name)
+		}
+		names, needs[j.Name] = append(names, j.Name), j.Needs
+	}
+	for _, j := range p.Jobs {
+		for _, need := range append(slices.Clone(j.Needs), j.Of) {
+			if _, ok := needs[need]; !ok && need != "" {
+				return server.Errorf(server.Invalid, "job %q of pipeline %q needs %q, which there is not", j.Name, p.Pipeline, need)
+			}
+		}
+	}
+	if cycle := plan.Cycle(names, func(name string) []string { return needs[name] }); cycle != nil {
+		return server.Errorf(server.Invalid, "jobs of pipeline %q wait for each other: %v", p.Pipeline, cycle)
+	}
+	return nil
+}
+
+func (t *tx) insertRun(ctx context.Context, n server.NewRun) error {
+	r := n.Run
 	inputs, err := asJSON(r.Inputs)
 	if err != nil {
 		return err
@@ -74,76 +130,22 @@ func (t *tx) insertRun(ctx context.Context, r server.Run, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
+	source, err := t.storeSource(ctx, n.Source)
+	if err != nil {
+		return err
+	}
 	version, finished := 0, sql.NullInt64{Int64: t.now, Valid: r.State == plan.Done}
-	if p != nil {
-		version = p.Version
+	if n.Plan != nil {
+		version = n.Plan.Version
 	}
-	e := r.Event
-	_, err = t.exec(ctx, `INSERT INTO runs (id, project, pipeline, event_kind, event_ref, branch, tag, commit_hash, title, actor,
-			inputs, problems, plan_version, state, result, cause, created_at, finished_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.ID, r.Project, r.Pipeline, e.Kind, e.Ref, e.Branch, e.Tag, e.Commit, e.Title, e.Actor,
-		inputs, problems, version, r.State, r.Result, r.Cause, t.now, finished)
-	return err
-}
-
-func (t *tx) insertJobs(ctx context.Context, run server.RunID, jobs []plan.Job) error {
-	insertJob, err := t.sql.PrepareContext(ctx, `INSERT INTO jobs (run, name, position, needs, labels, plan, phase, queued_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+	e, turn := r.Event, turnOf(r.Concurrency)
+	_, err = t.exec(ctx, `INSERT INTO runs (id, project, pipeline, event_kind, event_ref, event_source, event_schedule, branch, tag,
+			commit_hash, title, actor, inputs, problems, source, plan_version, turn_group, turn_policy, state, result, cause, created_at, finished_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.ID, r.Project, r.Pipeline, e.Kind, e.Ref, e.Source, e.Schedule, e.Branch, e.Tag,
+		e.Commit, e.Title, e.Actor, inputs, problems, source, version, turn.Group, turn.Policy, r.State, r.Result, r.Cause, t.now, finished)
 	if err != nil {
-		return err
-	}
-	defer func() { _ = insertJob.Close() }() // the transaction's end closes it as well
-	insertActivity, err := t.sql.PrepareContext(ctx, `INSERT INTO activities (run, job, name, position, image, state) VALUES (?, ?, ?, ?, ?, 'waiting')`)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = insertActivity.Close() }()
-	for i, j := range jobs {
-		row, err := newJobRow(run, i, j, t.now)
-		if err != nil {
-			return err
-		}
-		if _, err := insertJob.ExecContext(ctx, row...); err != nil {
-			return err
-		}
-		t.changed(server.Change{Run: run, Job: j.Name, State: firstState(j), WaitsFor: needsText(j.Needs)})
-		for k, a := range j.Activities {
-			if _, err := insertActivity.ExecContext(ctx, run, j.Name, a.Name, k, a.Image); err != nil {
-				return err
-			}
-		}
+		return fmt.Errorf("storing run: %w", err)
 	}
 	return nil
-}
-
-func newJobRow(run server.RunID, position int, j plan.Job, now int64) ([]any, error) {
-	needs, err := asJSON(j.Needs)
-	if err != nil {
-		return nil, err
-	}
-	labels, err := asJSON(j.Labels)
-	if err != nil {
-		return nil, err
-	}
-	body, err := asJSON(j)
-	if err != nil {
-		return nil, err
-	}
-	queued := sql.NullInt64{Int64: now, Valid: firstState(j) == plan.Queued}
-	return []any{run, j.Name, position, needs, labels, body, firstState(j), queued}, nil
-}
-
-func firstState(j plan.Job) plan.State {
-	if len(j.Needs) == 0 {
-		return plan.Queued
-	}
-	return plan.Waiting
-}
-
-// needsText says what a waiting job waits for, given those of its needs that are not done.
-func needsText(open []string) string {
-	if len(open) == 0 {
-		return ""
-	}
-	return "needs " + strings.Join(open, ", ")
 }

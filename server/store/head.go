@@ -66,24 +66,7 @@ func (t *tx) setHead(ctx context.Context, project, ref, commit string) error {
 // repeats the event and never loses or doubles it. It answers a Conflict if the ref is not where the move starts: somebody
 // else has dealt with it.
 func (db *DB) Advance(ctx context.Context, move server.Move, starts []server.NewRun) ([]server.Run, error) {
-	var ids []server.RunID
-	err := db.write(ctx, func(t *tx) error {
-		if err := t.moveHead(ctx, move); err != nil {
-			return err
-		}
-		for _, s := range starts {
-			id, err := t.createRun(ctx, s)
-			if err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return db.runs(ctx, ids)
+	return db.start(ctx, starts, func(t *tx) error { return t.moveHead(ctx, move) })
 }
 
 func (t *tx) moveHead(ctx context.Context, m server.Move) error {

@@ -9,73 +9,114 @@ import (
 	"github.com/tutti-ci/tutti/server"
 )
 
-// A phase is a job's state as the store has it: an offered job is queued for everybody else.
+// A phase is a node's state as the store has it, which is finer than what people see; see the table jobs.
 type phase string
 
 const (
-	waiting phase = "waiting"
-	queued  phase = "queued"
-	offered phase = "offered"
-	running phase = "running"
-	done    phase = "done"
+	waiting    phase = "waiting"
+	planning   phase = "planning"
+	asked      phase = "asked"
+	lined      phase = "lined"
+	opened     phase = "opened"
+	begun      phase = "begun"
+	queued     phase = "queued"
+	offered    phase = "offered"
+	running    phase = "running"
+	concluding phase = "concluding"
+	done       phase = "done"
 )
 
 func (p phase) state() plan.State {
-	if p == offered {
+	switch p {
+	case planning, asked, lined:
+		return plan.Waiting
+	case opened, offered:
 		return plan.Queued
+	case begun, concluding:
+		return plan.Running
 	}
 	return plan.State(p)
 }
 
-// readJobs answers the jobs of a run with their activities, in the order of the plan.
-func readJobs(ctx context.Context, q querier, run server.RunID) ([]server.Job, error) {
-	jobs, err := collect(ctx, q, scanJob, `SELECT j.name, j.needs, j.labels, j.phase, j.result, j.cause, j.epoch,
-			j.queued_at, j.started_at, j.finished_at, COALESCE(a.name, '')
-		FROM jobs j LEFT JOIN agents a ON a.id = j.agent WHERE j.run = ? ORDER BY j.position`, run)
-	if err != nil {
-		return nil, err
-	}
-	at := make(map[string]*server.Job, len(jobs))
-	for i := range jobs {
-		at[jobs[i].Name] = &jobs[i]
-	}
-	for i := range jobs {
-		if jobs[i].State == plan.Waiting {
-			jobs[i].WaitsFor = needsText(openNeeds(jobs[i].Needs, func(need string) bool { return at[need].State == plan.Done }))
-		}
-	}
-	_, err = collect(ctx, q, func(row scanner) (struct{}, error) {
-		job, a, err := scanActivity(row)
-		if err == nil {
-			at[job].Activities = append(at[job].Activities, a)
-		}
-		return struct{}{}, err
-	}, selectActivities+` WHERE run = ? ORDER BY position`, run)
-	return jobs, err
+// A jobRow is a node as it is stored.
+type jobRow struct {
+	server.Job
+	position int
+	phase    phase
+	ended    plan.Result
+	group    string
+	plan     string // of an approval only
+	sealed   string
 }
 
-func scanJob(row scanner) (server.Job, error) {
-	j := server.Job{Activities: []server.Activity{}}
-	var p phase
-	var needs, labels string
-	var queuedAt, started, finished sql.NullInt64
-	err := row.Scan(&j.Name, &needs, &labels, &p, &j.Result, &j.Cause, &j.Epoch, &queuedAt, &started, &finished, &j.Agent)
+const selectJobs = `SELECT j.name, j.kind, j.matrix_of, j.matrix, j.needs, j.optional, j.run_on, j.deferred, j.environment, j.labels, j.position, j.phase,
+	j.ended, j.result, j.cause, j.outputs, j.sealed, j.turn_group, CASE WHEN j.kind = 'approval' THEN j.plan ELSE '' END,
+	j.asked_at, j.deadline, j.decided_by, j.decided_at, j.comment, j.epoch, j.queued_at, j.started_at, j.finished_at, COALESCE(a.name, '')
+	FROM jobs j LEFT JOIN agents a ON a.id = j.agent`
+
+// scanJob reads a node as people see it; scanSecretJob reads its sensitive outputs as well.
+func scanJob(row scanner) (jobRow, error)       { return scanJobRow(row, false) }
+func scanSecretJob(row scanner) (jobRow, error) { return scanJobRow(row, true) }
+
+func scanJobRow(row scanner, secret bool) (jobRow, error) {
+	j := jobRow{Job: server.Job{Activities: []server.Activity{}}}
+	var matrix, needs, optional, labels, outputs string
+	var decision server.Approval
+	var asked, deadline, decided, queuedAt, started, finished sql.NullInt64
+	err := row.Scan(&j.Name, &j.Kind, &j.Of, &matrix, &needs, &optional, &j.RunOn, &j.Deferred, &j.Environment, &labels, &j.position, &j.phase,
+		&j.ended, &j.Result, &j.Cause, &outputs, &j.sealed, &j.group, &j.plan,
+		&asked, &deadline, &decision.By, &decided, &decision.Comment, &j.Epoch, &queuedAt, &started, &finished, &j.Agent)
 	if err != nil {
 		return j, err
 	}
-	j.State = p.state()
-	j.QueuedAt, j.StartedAt, j.FinishedAt = timeOrNil(queuedAt), timeOrNil(started), timeOrNil(finished)
-	switch p {
-	case offered:
-		j.WaitsFor = acceptText(j.Agent)
-	case waiting, queued:
+	j.State = j.phase.state()
+	j.QueuedAt, j.StartedAt = timeOrNil(queuedAt), timeOrNil(started)
+	if j.phase == done {
+		j.FinishedAt = timeOrNil(finished)
+	}
+	if j.State != plan.Running && j.phase != offered && j.phase != done {
 		j.Agent = "" // one that gave it back has it no more
 	}
-	return j, errors.Join(fromJSON(needs, &j.Needs), fromJSON(labels, &j.Labels))
+	if j.plan != "" {
+		decision.AskedAt, decision.Deadline, decision.At = timeOrNil(asked), timeOrNil(deadline), timeOrNil(decided)
+		question, err := questionOf(j.plan)
+		if err != nil {
+			return j, err
+		}
+		decision.Approvers, decision.Message = question.Approvers, question.Message
+		j.Approval = &decision
+	}
+	j.Outputs, err = readOutputs(outputs, j.sealed, secret)
+	return j, errors.Join(err, fromJSON(matrix, &j.Matrix), fromJSON(needs, &j.Needs), fromJSON(optional, &j.Optional), fromJSON(labels, &j.Labels))
 }
 
-// acceptText says what an offered job waits for.
-func acceptText(agent string) string { return "agent " + agent + " to accept it" }
+// readJobs answers the nodes of a run with their activities, in the order of the plan.
+func readJobs(ctx context.Context, q querier, r server.Run) ([]server.Job, error) {
+	rows, err := collect(ctx, q, scanJob, selectJobs+` WHERE j.run = ? ORDER BY j.position, j.part`, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[string]*server.Job, len(rows))
+	jobs := make([]server.Job, len(rows))
+	for i := range rows {
+		jobs[i] = rows[i].Job
+		at[jobs[i].Name] = &jobs[i]
+	}
+	w := &waits{q: q, run: r, jobs: at}
+	for i := range rows {
+		if jobs[i].WaitsFor, err = w.text(ctx, rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	_, err = collect(ctx, q, func(row scanner) (struct{}, error) {
+		a, err := scanActivity(row)
+		if err == nil {
+			at[a.job].Activities = append(at[a.job].Activities, a.Activity)
+		}
+		return struct{}{}, err
+	}, selectActivities+` WHERE run = ? ORDER BY position`, r.ID)
+	return jobs, err
+}
 
 // openNeeds answers those needs that are not done.
 func openNeeds(needs []string, isDone func(string) bool) []string {
@@ -86,19 +127,4 @@ func openNeeds(needs []string, isDone func(string) bool) []string {
 		}
 	}
 	return open
-}
-
-const selectActivities = `SELECT job, name, image, state, result, cause, exit_code, signal, started_at, finished_at,
-	log_bytes, log_sha256, log_incomplete FROM activities`
-
-func scanActivity(row scanner) (job string, a server.Activity, err error) {
-	var code, started, finished sql.NullInt64
-	err = row.Scan(&job, &a.Name, &a.Image, &a.State, &a.Result, &a.Cause, &code, &a.Signal, &started, &finished,
-		&a.LogBytes, &a.LogSHA256, &a.LogIncomplete)
-	if code.Valid {
-		c := int(code.Int64)
-		a.ExitCode = &c
-	}
-	a.StartedAt, a.FinishedAt = timeOrNil(started), timeOrNil(finished)
-	return job, a, err
 }

@@ -54,7 +54,7 @@ func (t *tx) checkRepeated(ctx context.Context, agent server.AgentID, r server.J
 	var p phase
 	var result plan.Result
 	var revision int64
-	err := t.sql.QueryRowContext(ctx, `SELECT phase, result, revision FROM jobs WHERE run = ? AND name = ? AND epoch = ? AND agent = ?`,
+	err := t.sql.QueryRowContext(ctx, `SELECT phase, CASE WHEN phase = 'concluding' THEN ended ELSE result END, revision FROM jobs WHERE run = ? AND name = ? AND epoch = ? AND agent = ?`,
 		r.Run, r.Job, r.Epoch, agent).Scan(&p, &result, &revision)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -67,27 +67,31 @@ func (t *tx) checkRepeated(ctx context.Context, agent server.AgentID, r server.J
 		return nil // it says that it waits for its Start
 	case p == offered:
 		return server.Errorf(server.Conflict, "job %q of run %d was not started, and cannot have ended", r.Job, r.Run)
-	case p == done && r.Revision <= revision && (r.Result == "" || r.Result == result):
+	case (p == done || p == concluding) && r.Revision <= revision && (r.Result == "" || r.Result == result):
 		return nil
 	}
 	return stale(r.Claim)
 }
 
-// finishJob ends a running job as its agent says.
+// finishJob ends a running job as its agent says. One with outputs is only done once they are computed.
 func (t *tx) finishJob(ctx context.Context, r server.JobReport) error {
-	n, err := t.exec(ctx, `UPDATE jobs SET phase = 'done', result = ?, cause = ?, finished_at = ?
-		WHERE run = ? AND name = ? AND epoch = ? AND phase = 'running'`, r.Result, r.Cause, t.now, r.Run, r.Job, r.Epoch)
+	var concludes bool
+	err := t.sql.QueryRowContext(ctx, `UPDATE jobs SET phase = CASE WHEN concludes = 1 THEN 'concluding' ELSE phase END,
+			ended = CASE WHEN concludes = 1 THEN ? ELSE '' END, cause = ?, finished_at = ?
+		WHERE run = ? AND name = ? AND epoch = ? AND phase = 'running' RETURNING concludes`,
+		r.Result, r.Cause, t.now, r.Run, r.Job, r.Epoch).Scan(&concludes)
+	if errors.Is(err, sql.ErrNoRows) {
+		return stale(r.Claim)
+	}
 	if err != nil {
 		return fmt.Errorf("finishing job: %w", err)
 	}
-	if n == 0 {
-		return stale(r.Claim)
+	if concludes {
+		t.jobChanged(r.Ref(), plan.Running, "", r.Cause)
+		return t.endActivities(ctx, r.Ref(), endOf(r.Result, r.Cause))
 	}
-	t.jobChanged(r.Ref(), plan.Done, r.Result, r.Cause)
-	if err := t.endActivities(ctx, r.Ref(), endOf(r.Result, r.Cause)); err != nil {
-		return err
-	}
-	return t.settle(ctx, r.Run, r.Job)
+	t.disturb(r.Run, r.Job)
+	return t.end(ctx, r.Ref(), r.Result, r.Cause, `phase = 'running'`)
 }
 
 // Lose ends a running job whose agent will not say what became of it.

@@ -11,8 +11,8 @@ import (
 	"github.com/tutti-ci/tutti/server"
 )
 
-const selectRuns = `SELECT id, project, pipeline, event_kind, event_ref, branch, tag, commit_hash, title, actor,
-	inputs, problems, state, result, cause, created_at, started_at, finished_at FROM runs`
+const selectRuns = `SELECT id, project, pipeline, event_kind, event_ref, event_source, event_schedule, branch, tag, commit_hash, title, actor,
+	inputs, problems, turn_group, turn_policy, state, result, cause, created_at, started_at, finished_at FROM runs`
 
 // Run answers a run with its jobs and their activities, as they were at one moment.
 func (db *DB) Run(ctx context.Context, id server.RunID) (server.Run, error) {
@@ -21,7 +21,10 @@ func (db *DB) Run(ctx context.Context, id server.RunID) (server.Run, error) {
 		if r, err = scanRun(q.QueryRowContext(ctx, selectRuns+` WHERE id = ?`, id)); err != nil {
 			return err
 		}
-		r.Jobs, err = readJobs(ctx, q, id)
+		if err := tellTurn(ctx, q, &r); err != nil {
+			return err
+		}
+		r.Jobs, err = readJobs(ctx, q, r)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -56,10 +59,21 @@ func (db *DB) Runs(ctx context.Context, f server.RunFilter) ([]server.Run, error
 		args = append(args, f.Project)
 	}
 	all, err := collect(ctx, db.reader, scanRun, selectRuns+where+` ORDER BY id DESC LIMIT ?`, append(args, f.Count())...)
+	for i := range all {
+		err = errors.Join(err, tellTurn(ctx, db.reader, &all[i]))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing runs: %w", err)
 	}
 	return all, nil
+}
+
+// tellTurn says of a run that waits for its turn what it waits for.
+func tellTurn(ctx context.Context, q querier, r *server.Run) (err error) {
+	if r.State == plan.Waiting && r.Concurrency != nil {
+		r.WaitsFor, err = runTurnText(ctx, q, *r)
+	}
+	return err
 }
 
 func scanRun(row scanner) (server.Run, error) {
@@ -68,10 +82,14 @@ func scanRun(row scanner) (server.Run, error) {
 	var created int64
 	var started, finished sql.NullInt64
 	e := &r.Event
-	err := row.Scan(&r.ID, &r.Project, &r.Pipeline, &e.Kind, &e.Ref, &e.Branch, &e.Tag, &e.Commit, &e.Title, &e.Actor,
-		&inputs, &problems, &r.State, &r.Result, &r.Cause, &created, &started, &finished)
+	var turn plan.Concurrency
+	err := row.Scan(&r.ID, &r.Project, &r.Pipeline, &e.Kind, &e.Ref, &e.Source, &e.Schedule, &e.Branch, &e.Tag, &e.Commit, &e.Title, &e.Actor,
+		&inputs, &problems, &turn.Group, &turn.Policy, &r.State, &r.Result, &r.Cause, &created, &started, &finished)
 	if err != nil {
 		return r, err
+	}
+	if turn.Group != "" {
+		r.Concurrency = &turn
 	}
 	r.CreatedAt, r.StartedAt, r.FinishedAt = timeOf(created), timeOrNil(started), timeOrNil(finished)
 	return r, errors.Join(fromJSON(inputs, &r.Inputs), fromJSON(problems, &r.Problems))

@@ -39,9 +39,9 @@ func TestCreateRun(t *testing.T) {
 	t.Run("DoneFromTheStart", func(t *testing.T) {
 		db := ready(t)
 		problems := []plan.Problem{{Code: "E204", Severity: plan.Error, Title: "Unknown job", Start: plan.Position{Line: 3, Column: 1}}}
-		r, err := db.CreateRun(t.Context(), server.Run{
+		r, err := db.CreateRun(t.Context(), server.NewRun{Run: server.Run{
 			Project: "app", State: plan.Done, Result: plan.Failed, Cause: "the pipeline has mistakes", Problems: problems,
-		}, nil)
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,12 +57,12 @@ func TestCreateRun(t *testing.T) {
 	})
 	t.Run("ErrNeitherPlanNorDone", func(t *testing.T) {
 		db := ready(t)
-		if _, err := db.CreateRun(t.Context(), server.Run{Project: "app"}, nil); err == nil {
+		if _, err := db.CreateRun(t.Context(), server.NewRun{Run: server.Run{Project: "app"}}); err == nil {
 			t.Error("no error")
 		}
 	})
 	t.Run("ErrNoJob", func(t *testing.T) {
-		_, err := ready(t).CreateRun(t.Context(), server.Run{Project: "app"}, &plan.Plan{Version: 1, Pipeline: "ci"})
+		_, err := ready(t).CreateRun(t.Context(), server.NewRun{Run: server.Run{Project: "app"}, Plan: &plan.Plan{Version: 1, Pipeline: "ci"}})
 		wantKind(t, err, server.Invalid)
 	})
 	t.Run("ErrNotFound", func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestRuns(t *testing.T) {
 	}
 	for i := range 6 {
 		project := []string{"app", "lib"}[i%2]
-		if _, err := db.CreateRun(t.Context(), server.Run{Project: project, State: plan.Done, Result: plan.Skipped}, nil); err != nil {
+		if _, err := db.CreateRun(t.Context(), server.NewRun{Run: server.Run{Project: project, State: plan.Done, Result: plan.Skipped}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -205,13 +205,13 @@ func TestNumberThatWasPlanned(t *testing.T) {
 	}
 	create(t, db, job("test"))
 	ended := server.Run{ID: next, Project: "app", State: plan.Done, Result: plan.Failed}
-	if _, err := db.CreateRun(t.Context(), ended, nil); !errors.Is(err, server.ErrNotNext) {
+	if _, err := db.CreateRun(t.Context(), server.NewRun{Run: ended}); !errors.Is(err, server.ErrNotNext) {
 		t.Errorf("error is %v, want ErrNotNext", err)
 	}
 	if ended.ID, err = db.NextRun(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := db.CreateRun(t.Context(), ended, nil); err != nil || r.ID != 2 {
+	if r, err := db.CreateRun(t.Context(), server.NewRun{Run: ended}); err != nil || r.ID != 2 {
 		t.Errorf("run is %d, error %v", r.ID, err)
 	}
 }

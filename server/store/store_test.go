@@ -68,9 +68,10 @@ func job(name string, needs ...string) plan.Job {
 
 func create(t testing.TB, db *store.DB, jobs ...plan.Job) server.Run {
 	t.Helper()
-	r, err := db.CreateRun(t.Context(),
-		server.Run{Project: "app", Event: server.Event{Kind: "push", Ref: "refs/heads/main", Branch: "main", Commit: "c0ffee"}},
-		&plan.Plan{Version: plan.Version, Pipeline: "ci", Jobs: jobs})
+	r, err := db.CreateRun(t.Context(), server.NewRun{
+		Run:  server.Run{Project: "app", Event: server.Event{Kind: "push", Ref: "refs/heads/main", Branch: "main", Commit: "c0ffee"}},
+		Plan: &plan.Plan{Version: plan.Version, Pipeline: "ci", Jobs: jobs},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

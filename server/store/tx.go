@@ -11,14 +11,20 @@ import (
 	"github.com/tutti-ci/tutti/server"
 )
 
-// A tx is one writing transaction. What it does to runs it notes with changed; the notes are stored when it commits.
+// A tx is one writing transaction. What it does to runs it notes; what follows from the notes is done, and the history stored,
+// when it commits.
 type tx struct {
 	sql     *sql.Tx
-	now     int64 // one time for all that happens in it
-	changes []server.Change
+	now     int64           // one time for all that happens in it
+	changes []server.Change // see changed
+	tell    []server.RunID  // see told
+
+	disturbed []disturbance // see disturb
+	runTurns  []turn        // groups of runs that may have become free
+	jobTurns  []turn        // the same of jobs
 }
 
-// write runs do in a transaction, stores the changes that it noted, and tells OnChange of them once they are on disk.
+// write runs do in a transaction, with all that follows from it, and tells OnChange once it is on disk.
 func (db *DB) write(ctx context.Context, do func(*tx) error) error {
 	begun, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
@@ -26,6 +32,9 @@ func (db *DB) write(ctx context.Context, do func(*tx) error) error {
 	}
 	t := &tx{sql: begun, now: micros(db.now())}
 	err = do(t)
+	if err == nil {
+		err = t.settleAll(ctx)
+	}
 	if err == nil {
 		err = t.storeChanges(ctx)
 	}
@@ -38,22 +47,12 @@ func (db *DB) write(ctx context.Context, do func(*tx) error) error {
 	if err := begun.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
-	db.tell(t.changes)
-	return nil
-}
-
-// tell calls OnChange once for each run that changed.
-func (db *DB) tell(changes []server.Change) {
-	if db.OnChange == nil {
-		return
-	}
-	told := make(map[server.RunID]bool)
-	for _, c := range changes {
-		if !told[c.Run] {
-			told[c.Run] = true
-			db.OnChange(c.Run)
+	if db.OnChange != nil {
+		for _, run := range t.tell {
+			db.OnChange(run)
 		}
 	}
+	return nil
 }
 
 // read runs do in a transaction that sees one state of the database throughout.
