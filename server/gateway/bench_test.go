@@ -33,7 +33,7 @@ type directRoom direct
 
 func (directRoom) Close(context.Context) error { return nil }
 
-func (r directRoom) Run(ctx context.Context, _ plan.Activity, out executor.Output) (executor.Exit, error) {
+func (r directRoom) Run(ctx context.Context, _ executor.Step, out executor.Output) (executor.Exit, error) {
 	began := time.Now()
 	text, err := r.run(ctx, out)
 	sum := sha256.Sum256(text)

@@ -9,6 +9,7 @@
 //	Run ── gives up jobs whose agents do not come back (fence.go)
 //	a request to ControlPath ── receives from an agent (session.go)
 //	    ├─ asks the queue for work (grant.go)
+//	    ├─ answers what the agent asks about activities, several at once (ask.go)
 //	    └─ tells the agent what people want of its jobs, when something changed (watch.go)
 //	a request to LogPath ── receives log bytes (ingest.go)
 //	    └─ makes them durable and acknowledges them
@@ -83,6 +84,7 @@ type Gateway struct {
 	Agents Agents
 	Queue  Queue
 	Logs   Logs
+	Flow   Flow
 	// Workspace writes the files of a commit as a tar archive.
 	Workspace func(ctx context.Context, project, commit string, w io.Writer) error
 	// Token says whether a token is that of agents. It compares in constant time.

@@ -142,18 +142,30 @@ func (h *house) agent(dir, url string) (stop func()) {
 // start makes a run of one job with these scripts as its activities.
 func (h *house) start(scripts ...string) server.RunID {
 	h.t.Helper()
+	return h.startJob(scripted(scripts...))
+}
+
+// scripted answers a job with these scripts as its activities.
+func scripted(scripts ...string) plan.Job {
 	job := plan.Job{Name: "test"}
 	for i, s := range scripts {
 		job.Activities = append(job.Activities, plan.Activity{Name: "a" + string(rune('0'+i)), Image: "any", Script: s, Shell: plan.ShellSh})
 	}
+	return job
+}
+
+// startJob makes a run of one job.
+func (h *house) startJob(job plan.Job) server.RunID {
+	h.t.Helper()
 	if _, err := h.db.Project(h.t.Context(), "app"); err != nil {
 		if err := h.db.CreateProject(h.t.Context(), server.Project{Name: "app", URL: "/srv/app.git"}); err != nil {
 			h.t.Fatal(err)
 		}
 	}
-	run, err := h.db.CreateRun(h.t.Context(),
-		server.Run{Project: "app", Event: server.Event{Kind: "push", Ref: "refs/heads/main", Branch: "main", Commit: "c0ffee"}},
-		&plan.Plan{Version: plan.Version, Pipeline: "ci", Jobs: []plan.Job{job}})
+	run, err := h.db.CreateRun(h.t.Context(), server.NewRun{
+		Run:  server.Run{Project: "app", Event: server.Event{Kind: "push", Ref: "refs/heads/main", Branch: "main", Commit: "c0ffee"}},
+		Plan: &plan.Plan{Version: plan.Version, Pipeline: "ci", Jobs: []plan.Job{job}},
+	})
 	if err != nil {
 		h.t.Fatal(err)
 	}

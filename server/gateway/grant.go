@@ -23,9 +23,12 @@ type grant struct {
 	offeredAt  time.Time
 	timer      offerTimer
 	canceled   bool // the agent was told
+	hard       bool // and that it is meant for all
 	concluding bool // its result is being stored
 	// activities are the names that logs may have; nil until somebody asks.
 	activities map[string]bool
+	// asked are the activities that the agent asked about, and has no answer for yet.
+	asked map[string]bool
 	// expected are finished logs whose bytes are still on their way.
 	expected map[string]logEnd
 	finished map[string]bool // logs that are complete

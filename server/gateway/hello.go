@@ -36,7 +36,7 @@ func (g *Gateway) greet(ctx context.Context, control *wire.Control) (*session, w
 	s := &session{
 		g: g, id: server.AgentID(hello.Agent), control: control,
 		over: make(chan struct{}), changed: make(chan struct{}, 1), nudged: make(chan struct{}, 1),
-		held: make(map[server.Claim]*grant),
+		held: make(map[server.Claim]*grant), askSlots: make(chan struct{}, maxAsks),
 		agent: server.Agent{
 			ID: server.AgentID(hello.Agent), Name: hello.Name, Version: hello.Version, OS: hello.OS, Arch: hello.Arch,
 			Labels: hello.Labels, Capacity: hello.Capacity, Problem: hello.Problem, Online: true,
@@ -122,10 +122,10 @@ func (s *session) verdict(ctx context.Context, j wire.Held, h server.HeldJob, ok
 			return v, err
 		}
 	}
-	s.hold(h.Claim, &grant{running: true, canceled: h.Cancel})
+	s.hold(h.Claim, &grant{running: true, canceled: h.Cancel, hard: h.Hard})
 	v.Do = wire.DoContinue
 	if h.Cancel {
-		v.Do, v.Reason = wire.DoStop, h.Reason
+		v.Do, v.Reason, v.Hard = wire.DoStop, h.Reason, h.Hard
 	}
 	return v, nil
 }

@@ -185,10 +185,15 @@ func (s *session) finishExpected(id server.LogID, length int64) error {
 func jobReport(m wire.Report) server.JobReport {
 	r := server.JobReport{Claim: claimOf(m.Claim), Revision: m.Revision, Result: m.Result, Cause: m.Cause}
 	for _, a := range m.Activities {
+		var tries []server.Try
+		for _, t := range a.Tries {
+			tries = append(tries, server.Try(t))
+		}
 		r.Activities = append(r.Activities, server.ActivityReport{
 			Name: a.Name, State: a.State, Result: a.Result, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal,
 			Began: (*time.Duration)(a.Began), Took: (*time.Duration)(a.Took),
 			LogBytes: a.LogBytes, LogSHA256: a.LogSHA256, LogIncomplete: a.LogIncomplete,
+			Outputs: a.Outputs, Tries: tries,
 		})
 	}
 	return r

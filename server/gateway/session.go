@@ -31,6 +31,9 @@ type session struct {
 
 	count atomic.Int64 // of held
 
+	asks     sync.WaitGroup // questions that are being answered
+	askSlots chan struct{}  // has room for as many as may be at once
+
 	mu     sync.Mutex // guards all below
 	agent  server.Agent
 	held   map[server.Claim]*grant
@@ -70,7 +73,9 @@ func (s *session) serve(ctx context.Context, hello wire.Hello) error {
 	group.Go(func() error { return s.receive(ctx) })
 	group.Go(func() error { return s.grantWork(ctx) })
 	group.Go(func() error { return s.watch(ctx) })
-	return group.Wait()
+	err := group.Wait()
+	s.asks.Wait()
+	return err
 }
 
 // end closes the session's connections; its parts then come to an end. It may be called more than once.
@@ -148,6 +153,8 @@ func (s *session) hear(ctx context.Context, e wire.Envelope) error {
 		return with(e, func(m *wire.Decline) error { return s.hearDecline(ctx, claimOf(m.Claim), m.Reason) })
 	case wire.KindReport:
 		return with(e, func(m *wire.Report) error { return s.hearReport(ctx, *m) })
+	case wire.KindAsk:
+		return with(e, func(m *wire.Ask) error { return s.hearAsk(ctx, *m) })
 	case wire.KindUnsupported:
 		return with(e, func(m *wire.Unsupported) error {
 			s.log.Warn("an agent does not know a message", "kind", m.Kind)
@@ -196,7 +203,7 @@ func (s *session) hearPing(ctx context.Context, m wire.Ping) error {
 		}
 		for _, c := range m.Jobs {
 			h, ok := now[claimOf(c)]
-			d := wire.Desired{Claim: c, Cancel: h.Cancel, Reason: h.Reason, Stale: !ok && !s.concluding(claimOf(c))}
+			d := wire.Desired{Claim: c, Cancel: h.Cancel, Hard: h.Hard, Reason: h.Reason, Stale: !ok && !s.concluding(claimOf(c))}
 			if ok {
 				d.Valid = s.g.lease()
 			}

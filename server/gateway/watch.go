@@ -80,8 +80,8 @@ func (s *session) tellDesire(c server.Claim, now map[server.Claim]server.HeldJob
 	tell, concluding := false, false
 	ours := s.grant(c, func(gr *grant) {
 		concluding = gr.concluding
-		tell = h.Cancel && !gr.canceled
-		gr.canceled = gr.canceled || tell
+		tell = h.Cancel && (!gr.canceled || h.Hard && !gr.hard)
+		gr.canceled, gr.hard = gr.canceled || tell, gr.hard || h.Hard
 	})
 	switch {
 	case !ours || concluding:
@@ -89,7 +89,7 @@ func (s *session) tellDesire(c server.Claim, now map[server.Claim]server.HeldJob
 	case !ok:
 		return s.stale(c)
 	case tell:
-		return s.control.Send(wire.Cancel{Claim: onWire(c), Reason: h.Reason})
+		return s.control.Send(wire.Cancel{Claim: onWire(c), Reason: h.Reason, Hard: h.Hard})
 	}
 	return nil
 }
