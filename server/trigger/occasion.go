@@ -3,6 +3,8 @@ package trigger
 import (
 	"context"
 	"errors"
+	"path"
+	"strings"
 
 	"github.com/tutti-ci/tutti/dsl"
 	"github.com/tutti-ci/tutti/dsl/plan"
@@ -20,6 +22,15 @@ type occasion struct {
 	changed []string // nil if that is not known
 	inputs  map[string]string
 	files   []dsl.File
+	// supplies is what the compiler asked for, for this commit; all pipelines of the occasion share it.
+	supplies *supplies
+}
+
+// as is the same occasion for another kind of event.
+func (o *occasion) as(kind string) *occasion {
+	other := *o
+	other.event.Kind = kind
+	return &other
 }
 
 // request asks for one pipeline; for all that the event starts if none is named. A plan may hold the number of its run.
@@ -31,11 +42,30 @@ func (o *occasion) request(pipeline string, run server.RunID) dsl.Request {
 		Inputs:   o.inputs,
 		Event: dsl.Event{
 			Kind: e.Kind, Ref: e.Ref, Branch: e.Branch, Tag: e.Tag, Commit: e.Commit,
-			Title: e.Title, Message: e.Message, Actor: e.Actor, Changed: o.changed,
-			Repo: dsl.Repo{Name: o.project.Name, URL: server.RedactURL(o.project.URL), DefaultBranch: o.main},
-			Run:  dsl.Run{ID: int64(run)},
+			Title: e.Title, Message: e.Message, Actor: e.Actor, Changed: o.changed, Source: e.Source, Schedule: e.Schedule,
+			Repo: dsl.Repo{
+				Name: o.project.Name, Owner: ownerOf(o.project.URL), URL: server.RedactURL(o.project.URL), DefaultBranch: o.main,
+			},
+			Run: dsl.Run{ID: int64(run)},
 		},
 	}
+}
+
+// ownerOf is the part of a repository's url before its name: the user or group; empty if there is none.
+func ownerOf(url string) string {
+	if strings.HasPrefix(url, "/") || strings.HasPrefix(url, "file:") {
+		return ""
+	}
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		_, url, _ = strings.Cut(rest, "/")
+	} else {
+		_, url, _ = strings.Cut(url, ":") // user@host:path
+	}
+	owner := path.Dir(strings.Trim(url, "/"))
+	if owner == "." {
+		return ""
+	}
+	return owner
 }
 
 // run is a run for this occasion.
@@ -77,15 +107,6 @@ func (o *occasion) unreadable(err error) (n server.NewRun, ok bool) {
 		return o.mistaken("", []plan.Problem{{Severity: plan.Error, Title: "File cannot be read", Detail: e.Message + "."}}), true
 	}
 	return server.NewRun{}, false
-}
-
-// compile asks the compiler. Its error is not the fault of the files, so the event has to come again.
-func (t *Trigger) compile(ctx context.Context, o *occasion, pipeline string, run server.RunID) (dsl.Response, error) {
-	res, err := t.Compiler.Compile(ctx, o.request(pipeline, run))
-	if err != nil {
-		return res, &server.Error{Kind: server.Unavailable, Message: "pipelines cannot be compiled now", Err: err}
-	}
-	return res, nil
 }
 
 // warnings are the problems that do not keep a pipeline from running.

@@ -26,6 +26,15 @@ func (t *Trigger) Poll(ctx context.Context, interval time.Duration) {
 
 // pollAll looks at each project once.
 func (t *Trigger) pollAll(ctx context.Context) {
+	t.eachProject(ctx, func(project string) {
+		if _, err := t.Push(ctx, project); err != nil && ctx.Err() == nil {
+			t.Log.Warn("project cannot be looked at", "project", project, "error", err)
+		}
+	})
+}
+
+// eachProject does something for all projects, for a few of them at the same time: a repository may take long to answer.
+func (t *Trigger) eachProject(ctx context.Context, do func(project string)) {
 	projects, err := t.Store.Projects(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -44,9 +53,7 @@ func (t *Trigger) pollAll(ctx context.Context) {
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if _, err := t.Push(ctx, p.Name); err != nil && ctx.Err() == nil {
-				t.Log.Warn("project cannot be looked at", "project", p.Name, "error", err)
-			}
+			do(p.Name)
 		})
 	}
 }

@@ -131,7 +131,7 @@ func (t *Trigger) pushed(ctx context.Context, p server.Project, main string, m s
 	} else {
 		event.Tag = strings.TrimPrefix(m.Ref, "refs/tags/")
 	}
-	o := &occasion{project: p, event: event, main: main}
+	o := &occasion{project: p, event: event, main: main, supplies: &supplies{}}
 	if m.From == "" {
 		return o, nil
 	}

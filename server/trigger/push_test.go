@@ -136,7 +136,7 @@ func TestPlansHoldTheirNumber(t *testing.T) {
 	taken := 0
 	s.compiler.during = func(dsl.Request) {
 		if taken++; taken <= 3 {
-			if _, err := s.db.CreateRun(t.Context(), server.Run{Project: "app", State: plan.Done, Result: plan.Skipped}, nil); err != nil {
+			if _, err := s.db.CreateRun(t.Context(), server.NewRun{Run: server.Run{Project: "app", State: plan.Done, Result: plan.Skipped}}); err != nil {
 				t.Error(err)
 			}
 		}

@@ -46,7 +46,7 @@ func (t *Trigger) Start(ctx context.Context, req Request) (server.Run, error) {
 		if err != nil {
 			return err
 		}
-		run, err = t.Store.CreateRun(ctx, n.Run, n.Plan)
+		run, err = t.Store.CreateRun(ctx, n)
 		return err
 	})
 	if err != nil {
@@ -84,7 +84,7 @@ func (t *Trigger) asked(ctx context.Context, req Request) (*occasion, error) {
 	if req.Actor != "" {
 		event.Actor = req.Actor
 	}
-	return &occasion{project: p, event: event, main: main, inputs: req.Inputs}, nil
+	return &occasion{project: p, event: event, main: main, inputs: req.Inputs, supplies: &supplies{}}, nil
 }
 
 // wished plans the run that was asked for, which gets that number.
@@ -96,39 +96,42 @@ func (t *Trigger) wished(ctx context.Context, o *occasion, req Request, refused 
 		}
 		return n, nil
 	}
-	res, err := t.compile(ctx, o, req.Pipeline, number)
+	made, err := t.compile(ctx, o, req.Pipeline, number)
 	if err != nil {
 		return server.NewRun{}, err
 	}
-	if len(res.Pipelines) == 0 {
-		return o.without(res), nil
+	if len(made.Pipelines) == 0 {
+		return o.without(made.Response), nil
 	}
-	pipeline, kind, err := choose(req, res)
+	pipeline, kind, err := choose(req, made.Response)
 	if err != nil {
 		return server.NewRun{}, err
 	}
-	if kind != o.event.Kind || !answers(res, pipeline) {
-		o.event.Kind = kind
-		if res, err = t.compile(ctx, o, pipeline, number); err != nil {
+	if kind != o.event.Kind || !answers(made.Response, pipeline) {
+		o = o.as(kind)
+		if made, err = t.compile(ctx, o, pipeline, number); err != nil {
 			return server.NewRun{}, err
 		}
 	}
-	return o.granted(res, pipeline, req.Jobs, number)
+	return o.granted(made, pipeline, req.Jobs, number)
 }
 
 // granted is the run of the pipeline that was chosen, with the jobs that were.
-func (o *occasion) granted(res dsl.Response, pipeline string, jobs []string, number server.RunID) (server.NewRun, error) {
-	p := planOf(res, pipeline)
-	if p == nil {
-		return server.NewRun{}, server.Errorf(server.Invalid, "pipeline %q cannot be started so: %s", pipeline, words(problemsOf(res, pipeline)))
+func (o *occasion) granted(made compiled, pipeline string, jobs []string, number server.RunID) (server.NewRun, error) {
+	if problems := problemsOf(made.Response, pipeline); planOf(made.Response, pipeline) == nil && wishful(problems) {
+		return server.NewRun{}, server.Errorf(server.Invalid, "pipeline %q cannot be started so: %s", pipeline, words(problems))
 	}
-	p, err := only(p, jobs)
-	if err != nil {
-		return server.NewRun{}, err
+	n, err := o.planned(pipeline, made, number)
+	if err != nil || n.Plan == nil {
+		return n, err
 	}
-	r := o.run(pipeline)
-	r.ID, r.Problems = number, warnings(res.Problems)
-	return server.NewRun{Run: r, Plan: p}, nil
+	n.Plan, err = only(n.Plan, jobs)
+	return n, err
+}
+
+// wishful says whether problems are those of inputs: the wish is wrong then, and not what it is about.
+func wishful(problems []plan.Problem) bool {
+	return slices.ContainsFunc(problems, func(p plan.Problem) bool { return slices.Contains(dsl.InputCodes(), p.Code) })
 }
 
 // choose finds the pipeline that is meant, and the kind of event that it is started for.

@@ -115,3 +115,50 @@ func BenchmarkPush(b *testing.B) {
 		}
 	}
 }
+
+func TestStartOfSomeJobs(t *testing.T) {
+	s := registered(t)
+	s.commit(".tutti/ci.hcl", `pipeline "ci" {
+  on "manual" {}
+  job "build" {
+    image = "alpine"
+    activity "x" { script = "true" }
+  }
+  job "test" {
+    needs = [job.build]
+    image = "alpine"
+    matrix {
+      axes = { go = ["1.25", "1.26"] }
+    }
+    activity "x" { command = ["go", matrix.go] }
+  }
+  approval "release" { needs = [job.test] }
+  job "lint" {
+    image = "alpine"
+    activity "x" { script = "true" }
+  }
+}
+`)
+	for _, c := range []struct{ jobs, want string }{
+		{"lint", "lint"},
+		{"test", "build test test.1 test.2"},
+		{"test.2", "build test test.2"},
+		{"release", "build test test.1 test.2 release"},
+		{"lint test.1", "build test test.1 lint"},
+		{"", "build test test.1 test.2 release lint"},
+	} {
+		r, err := s.Start(t.Context(), trigger.Request{Project: "app", Jobs: strings.Fields(c.jobs)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, j := range r.Jobs {
+			names = append(names, j.Name)
+		}
+		if got := strings.Join(names, " "); got != c.want {
+			t.Errorf("of %q, the jobs are %q, want %q", c.jobs, got, c.want)
+		}
+	}
+	_, err := s.Start(t.Context(), trigger.Request{Project: "app", Jobs: []string{"tset"}})
+	wantError(t, err, server.Invalid, `pipeline "ci" has no job "tset"; it has build, test, release, lint`)
+}

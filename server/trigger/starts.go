@@ -39,20 +39,50 @@ func (t *Trigger) startsOf(ctx context.Context, o *occasion, refused error, firs
 	if len(o.files) == 0 {
 		return []server.NewRun{o.empty()}, nil
 	}
-	res, err := t.compile(ctx, o, "", first)
+	var starts []server.NewRun
+	for _, kind := range o.kinds() {
+		more, err := t.startsFor(ctx, o.as(kind), first+server.RunID(len(starts)))
+		if err != nil {
+			return nil, err
+		}
+		starts = append(starts, more...)
+		if len(more) == 1 && more[0].Run.Pipeline == "" {
+			return starts, nil // the files cannot start anything, whatever the kind
+		}
+	}
+	return starts, nil
+}
+
+// kinds are the kinds of events that an occasion is: the push of a tag is two, of which a pipeline answers at most one.
+func (o *occasion) kinds() []string {
+	if o.event.Kind == dsl.KindPush && o.event.Tag != "" {
+		return []string{dsl.KindPush, dsl.KindTag}
+	}
+	return []string{o.event.Kind}
+}
+
+// startsFor plans the runs for the occasion's kind of event.
+func (t *Trigger) startsFor(ctx context.Context, o *occasion, first server.RunID) ([]server.NewRun, error) {
+	made, err := t.compile(ctx, o, "", first)
 	if err != nil {
 		return nil, err
 	}
-	if len(res.Pipelines) == 0 {
-		return []server.NewRun{o.without(res)}, nil
+	if len(made.Pipelines) == 0 {
+		return []server.NewRun{o.without(made.Response)}, nil
 	}
 	var starts []server.NewRun
-	for _, m := range res.Matches {
+	for _, m := range made.Matches {
 		if !m.Starts {
-			t.Log.Info("pipeline is not started", "project", o.project.Name, "pipeline", m.Pipeline, "ref", o.event.Ref, "reason", m.Reason)
+			t.Log.Info("pipeline is not started", "project", o.project.Name, "pipeline", m.Pipeline, "kind", o.event.Kind, "ref", o.event.Ref, "reason", m.Reason)
 			continue
 		}
-		n, err := t.planned(ctx, o, m.Pipeline, res, first, first+server.RunID(len(starts)))
+		number := first + server.RunID(len(starts))
+		if number != first {
+			if made, err = t.compile(ctx, o, m.Pipeline, number); err != nil {
+				return nil, err
+			}
+		}
+		n, err := o.planned(m.Pipeline, made, number)
 		if err != nil {
 			return nil, err
 		}
@@ -74,21 +104,19 @@ func (o *occasion) without(res dsl.Response) server.NewRun {
 	return o.ended("", plan.Skipped, "no pipeline here: the files in .tutti declare none", res.Problems...)
 }
 
-// planned is a run of one pipeline, which gets that number. The response was made for the number first.
-func (t *Trigger) planned(ctx context.Context, o *occasion, pipeline string, res dsl.Response, first, number server.RunID) (server.NewRun, error) {
-	if number != first {
-		var err error
-		if res, err = t.compile(ctx, o, pipeline, number); err != nil {
-			return server.NewRun{}, err
-		}
-	}
-	p := planOf(res, pipeline)
+// planned is a run of one pipeline, which gets that number; one that failed if it has no plan.
+func (o *occasion) planned(pipeline string, made compiled, number server.RunID) (server.NewRun, error) {
+	p := planOf(made.Response, pipeline)
 	if p == nil {
-		return o.mistaken(pipeline, problemsOf(res, pipeline)), nil
+		return o.mistaken(pipeline, problemsOf(made.Response, pipeline)), nil
+	}
+	source, err := made.source(pipeline, number)
+	if err != nil {
+		return server.NewRun{}, err
 	}
 	r := o.run(pipeline)
-	r.ID, r.Problems = number, warnings(res.Problems)
-	return server.NewRun{Run: r, Plan: p}, nil
+	r.ID, r.Problems = number, warnings(made.Problems)
+	return server.NewRun{Run: r, Plan: p, Source: source}, nil
 }
 
 func planOf(res dsl.Response, pipeline string) *plan.Plan {

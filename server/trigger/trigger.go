@@ -1,9 +1,9 @@
-// Package trigger turns events into stored runs: it notices pushes, takes wishes of people, reads the pipelines at the
-// commit, has them compiled, and stores what has to run, or why nothing does.
+// Package trigger turns events into stored runs: it notices pushes, takes wishes of people, keeps schedules, follows the ends
+// of other runs, reads the pipelines at the commit, has them compiled, and stores what has to run, or why nothing does.
 //
 // It never runs anything, and never trusts a commit: files are read by package forge/git with limits, and compiled by a
-// Compiler that can be killed. A push starts its runs exactly once: where the project's refs were when it was last looked at
-// is stored in one transaction with the runs.
+// Compiler that can be killed. An event starts its runs exactly once: where the project's refs were when it was last looked at,
+// which moment of a schedule was the last, and up to which end all were followed, is each stored in one transaction with the runs.
 package trigger
 
 import (
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tutti-ci/tutti/dsl"
-	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
 )
 
@@ -32,15 +31,44 @@ type Runs interface {
 	KnowHeads(ctx context.Context, project string, heads map[string]string) error
 	// NextRun answers the number of the next run; CreateRun and Advance say server.ErrNotNext if somebody else took it.
 	NextRun(ctx context.Context) (server.RunID, error)
-	CreateRun(ctx context.Context, r server.Run, p *plan.Plan) (server.Run, error)
+	CreateRun(ctx context.Context, n server.NewRun) (server.Run, error)
 	// Advance stores a move with the runs that it starts; a Conflict says that somebody else did.
 	Advance(ctx context.Context, move server.Move, starts []server.NewRun) ([]server.Run, error)
 }
 
-// Store is both.
+// Settings are what projects keep on the server.
+type Settings interface {
+	Variables(ctx context.Context, project string) ([]server.Setting, error)
+	// Secrets answers them without their values.
+	Secrets(ctx context.Context, project string) ([]server.Setting, error)
+}
+
+// Schedules is where it is stored what has fired.
+type Schedules interface {
+	// Scheduled answers the last moment of each schedule of a project that was dealt with.
+	Scheduled(ctx context.Context, project string) (map[server.Schedule]time.Time, error)
+	// FireSchedule stores a moment with the runs that it starts; a Conflict says that it was dealt with already.
+	FireSchedule(ctx context.Context, f server.Firing, starts []server.NewRun) ([]server.Run, error)
+	// KeepSchedules forgets all schedules of a project but these.
+	KeepSchedules(ctx context.Context, project string, keep []server.Schedule) error
+}
+
+// Ends is where the ends of runs are found, in their order.
+type Ends interface {
+	// FinishedCursor answers up to where they were dealt with, and FinishedRuns those after that, and where they end.
+	FinishedCursor(ctx context.Context) (int64, error)
+	FinishedRuns(ctx context.Context, after int64) (runs []server.Run, last int64, err error)
+	// StartAfter stores that they were dealt with, and what they start; a Conflict says that somebody else did.
+	StartAfter(ctx context.Context, last int64, starts []server.NewRun) ([]server.Run, error)
+}
+
+// Store is all of these.
 type Store interface {
 	Projects
 	Runs
+	Settings
+	Schedules
+	Ends
 }
 
 // Mirror brings the refs of a repository here.
@@ -59,6 +87,10 @@ type Commits interface {
 	Files(ctx context.Context, project, commit, pattern string) ([]server.File, error)
 	// ChangedFiles answers the paths that differ; nil if that is not known.
 	ChangedFiles(ctx context.Context, project, from, to string) ([]string, error)
+	// Tree lists the files of a commit. Contents reads some of them: what is no regular file is left out, and one that is longer
+	// than the limit is cut off after one more byte.
+	Tree(ctx context.Context, project, commit string) ([]server.TreeFile, error)
+	Contents(ctx context.Context, project, commit string, paths []string, limit int64) (map[string][]byte, error)
 }
 
 // Forge is both.
@@ -74,13 +106,16 @@ type Compiler interface {
 
 // A Trigger starts runs. All fields must be set.
 type Trigger struct {
-	Store    Store
-	Forge    Forge
-	Compiler Compiler
-	Now      func() time.Time
-	Log      *slog.Logger
+	Store     Store
+	Forge     Forge
+	Libraries Libraries
+	Compiler  Compiler
+	Now       func() time.Time
+	Log       *slog.Logger
 
 	projects keyedLocks // one push per project at a time
+	mains    mains
+	clocks   clocks
 }
 
 // fetchTimeout bounds one question to a repository. A first fetch has to bring everything.
@@ -97,6 +132,9 @@ func (t *Trigger) mainBranch(ctx context.Context, p server.Project) (branch stri
 		branch, err = t.Forge.DefaultBranch(ctx, p.Name)
 		return err
 	})
+	if err == nil {
+		t.mains.set(p.Name, branch, t.Now())
+	}
 	return branch, err
 }
 

@@ -28,24 +28,29 @@ type scene struct {
 	db       *store.DB
 	dir      string // of the repository, with a work tree
 	compiler *compiler
+	now      time.Time // that the trigger sees, if it is set
 }
 
-// A compiler compiles in this process; during is called before it answers.
+// A compiler compiles in this process; during is called before it answers. What instead answers is the answer, if that is set.
 type compiler struct {
-	mu     sync.Mutex
-	during func(dsl.Request)
-	err    error
+	mu      sync.Mutex
+	during  func(dsl.Request)
+	instead func(dsl.Request) dsl.Response
+	err     error
 }
 
 func (c *compiler) Compile(_ context.Context, req dsl.Request) (dsl.Response, error) {
 	c.mu.Lock()
-	during, err := c.during, c.err
+	during, instead, err := c.during, c.instead, c.err
 	c.mu.Unlock()
 	if during != nil {
 		during(req)
 	}
 	if err != nil {
 		return dsl.Response{}, err
+	}
+	if instead != nil {
+		return instead(req), nil
 	}
 	return dsl.Compile(req), nil
 }
@@ -66,7 +71,14 @@ func newScene(t testing.TB) *scene {
 	s := &scene{t: t, db: db, dir: t.TempDir(), compiler: &compiler{}}
 	s.Trigger = &trigger.Trigger{
 		Store: db, Forge: &git.Mirrors{Dir: filepath.Join(data, "mirrors"), Log: log},
-		Compiler: s.compiler, Now: time.Now, Log: log,
+		Libraries: &git.Libraries{Mirrors: &git.Mirrors{Dir: filepath.Join(data, "libraries"), Log: log}},
+		Compiler:  s.compiler, Log: log,
+		Now: func() time.Time {
+			if s.now.IsZero() {
+				return time.Now()
+			}
+			return s.now
+		},
 	}
 	s.git("init", "--quiet", "--initial-branch=main")
 	return s

@@ -8,6 +8,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -49,19 +50,32 @@ func (m *Mirrors) Fetch(ctx context.Context, p server.Project) error {
 	if err != nil {
 		return err
 	}
+	err = m.refresh(ctx, r, p.URL)
+	var g *gitError
+	switch {
+	case errors.As(err, &g) && g.command == "fetch":
+		return unreadable(p, err)
+	case err != nil:
+		return fmt.Errorf("fetching project %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// refresh fetches from a url that was checked. Fetches into one mirror wait for each other.
+func (m *Mirrors) refresh(ctx context.Context, r *mirror, url string) error {
 	select {
 	case r.busy <- struct{}{}:
 		defer func() { <-r.busy }()
 	case <-ctx.Done():
-		return fmt.Errorf("waiting for another fetch of project %s: %w", p.Name, ctx.Err())
+		return fmt.Errorf("waiting for another fetch: %w", ctx.Err())
 	}
-	if err := m.prepare(ctx, r, p.URL); err != nil {
-		return fmt.Errorf("preparing mirror of project %s: %w", p.Name, err)
+	if err := m.prepare(ctx, r, url); err != nil {
+		return fmt.Errorf("preparing mirror: %w", err)
 	}
 	r.clean = false
-	_, err = m.output(ctx, r.dir, "fetch", "--quiet", "--prune", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head", "origin")
+	_, err := m.output(ctx, r.dir, "fetch", "--quiet", "--prune", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head", "origin")
 	if err != nil {
-		return unreadable(p, err)
+		return err
 	}
 	r.clean = true
 	m.tidy(ctx, r)

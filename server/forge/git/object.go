@@ -85,6 +85,22 @@ func (o *objects) read(name string, limit int64) (object, []byte, error) {
 	return obj, data[:obj.size], nil
 }
 
+// head answers an object's bytes, of which it reads at most one more than limit. The process can only be closed then.
+func (o *objects) head(name string, limit int64) ([]byte, error) {
+	if _, err := io.WriteString(o.in, name+"\n"); err != nil {
+		return nil, o.failed(err)
+	}
+	obj, err := o.header()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, min(obj.size, limit+1))
+	if _, err := io.ReadFull(o.out, data); err != nil {
+		return nil, o.failed(err)
+	}
+	return data, nil
+}
+
 // header reads "<hash> <kind> <size>", or "<name> missing".
 func (o *objects) header() (object, error) {
 	line, err := o.out.ReadString('\n')
