@@ -23,6 +23,7 @@ type Runs interface {
 	Run(ctx context.Context, id server.RunID) (server.Run, error)
 	Runs(ctx context.Context, filter server.RunFilter) ([]server.Run, error)
 	Changes(ctx context.Context, id server.RunID, after int64, limit int) ([]server.Change, error)
+	// Cancel ends a run, less what runs after a cancellation; the second time it ends that, too.
 	Cancel(ctx context.Context, id server.RunID, reason string) error
 }
 
@@ -60,13 +61,15 @@ type LogReader interface {
 
 // API answers requests. All fields but Log must be set; none may change once it serves.
 type API struct {
-	Projects Projects
-	Runs     Runs // as people see them; see View
-	Agents   Agents
-	Starter  Starter
-	Logs     Logs
-	OpenLog  func(id server.LogID) (LogReader, error)
-	Bell     *server.Bell
+	Projects  Projects
+	Settings  Settings
+	Runs      Runs // as people see them; see View
+	Approvals Approvals
+	Agents    Agents
+	Starter   Starter
+	Logs      Logs
+	OpenLog   func(id server.LogID) (LogReader, error)
+	Bell      *server.Bell
 	// NewCode makes the code of a one-use sign-in link.
 	NewCode func() (code string, until time.Time)
 	// BaseURL is where people reach the server, as in "http://127.0.0.1:8884".
@@ -93,10 +96,18 @@ func (a *API) endpoints() []endpoint {
 		{"GET /api/v1/projects/{project}", a.getProject},
 		{"POST /api/v1/projects/{project}/runs", a.startRun},
 		{"POST /api/v1/projects/{project}/push", a.push},
+		{"GET /api/v1/projects/{project}/variables", a.listVariables},
+		{"PUT /api/v1/projects/{project}/variables/{name}", a.setVariable},
+		{"DELETE /api/v1/projects/{project}/variables/{name}", a.removeVariable},
+		{"GET /api/v1/projects/{project}/secrets", a.listSecrets},
+		{"PUT /api/v1/projects/{project}/secrets/{name}", a.setSecret},
+		{"DELETE /api/v1/projects/{project}/secrets/{name}", a.removeSecret},
 		{"GET /api/v1/runs", a.listRuns},
 		{"GET /api/v1/runs/{id}", a.getRun},
 		{"GET /api/v1/runs/{id}/events", a.streamChanges},
 		{"POST /api/v1/runs/{id}/cancel", a.cancelRun},
+		{"POST /api/v1/runs/{id}/jobs/{job}/approve", a.approve},
+		{"POST /api/v1/runs/{id}/jobs/{job}/reject", a.reject},
 		{"GET " + activityPath + "/log", a.getLog},
 		{"GET " + activityPath + "/log/lines", a.getLines},
 		{"GET " + activityPath + "/log/live", a.streamLines},

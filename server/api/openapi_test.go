@@ -58,6 +58,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 	for name, noun := range map[string]any{
 		"Run": server.Run{}, "Job": server.Job{}, "Activity": server.Activity{}, "Event": server.Event{}, "Change": server.Change{},
 		"Agent": server.Agent{}, "Project": server.Project{}, "Problem": plan.Problem{}, "Position": plan.Position{}, "Lines": lines{},
+		"Approval": server.Approval{}, "Try": server.Try{}, "Setting": server.Setting{}, "Concurrency": plan.Concurrency{},
 	} {
 		described := slices.Sorted(maps.Keys(schemas[name].Properties))
 		if diff := cmp.Diff(fields(noun), described); diff != "" {

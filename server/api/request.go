@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tutti-ci/tutti/server"
 )
@@ -30,6 +31,8 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		return server.Errorf(server.Invalid, "the body could not be read: %w", err)
 	case len(data) == 0:
 		return nil
+	case !utf8.Valid(data): // which would become other characters without a word
+		return server.Errorf(server.Invalid, "the body is not UTF-8")
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Header.Get("Authorization") == "" && (err != nil || kind != "application/json") {

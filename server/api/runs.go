@@ -58,6 +58,11 @@ func (a *API) getRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return a.answerRun(w, r, id)
+}
+
+// answerRun answers with a run as it is now.
+func (a *API) answerRun(w http.ResponseWriter, r *http.Request, id server.RunID) error {
 	run, err := a.Runs.Run(r.Context(), id)
 	if err != nil {
 		return err
@@ -65,6 +70,7 @@ func (a *API) getRun(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, run)
 }
 
+// cancelRun ends a run; canceled once more, it also ends what runs after a cancellation.
 func (a *API) cancelRun(w http.ResponseWriter, r *http.Request) error {
 	id, err := runID(r)
 	if err != nil {
@@ -76,9 +82,5 @@ func (a *API) cancelRun(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Runs.Cancel(r.Context(), id, "canceled by "+string(server.ActorOf(r.Context()))); err != nil {
 		return err
 	}
-	run, err := a.Runs.Run(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, run)
+	return a.answerRun(w, r, id)
 }

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -35,7 +37,7 @@ func TestDrawGraph(t *testing.T) {
 		t.Errorf("there are %d edges, want 3", len(g.Edges))
 	}
 	for i, a := range g.Nodes {
-		if a.X+a.Width > g.Width || a.Y+nodeHeight > g.Height || a.X < 0 || a.Y < 0 {
+		if a.X+a.Width > g.Width || a.Y+a.Height > g.Height || a.X < 0 || a.Y < 0 {
 			t.Errorf("%s is outside of the picture", a.Job.Name)
 		}
 		for _, b := range g.Nodes[i+1:] {
@@ -46,6 +48,44 @@ func TestDrawGraph(t *testing.T) {
 	}
 	if drawGraph(server.Run{Jobs: jobs(nil, "one")}, time.Now()) != nil {
 		t.Error("a single job makes a picture")
+	}
+}
+
+func TestDrawGraphGroupsInstances(t *testing.T) {
+	instance := func(n int) server.Job {
+		value := json.RawMessage(strconv.Itoa(n))
+		return server.Job{Name: fmt.Sprintf("test.%d", n), Of: "test", Matrix: []plan.Value{{Name: "go", Value: value}}, State: plan.Waiting}
+	}
+	all := []server.Job{{Name: "build", State: plan.Waiting}, {Name: "test", Kind: plan.KindMatrix, Needs: []string{"build"}, State: plan.Waiting}}
+	for n := range 30 {
+		all = append(all, instance(n+1))
+	}
+	all = append(all, server.Job{Name: "after", Needs: []string{"test"}, State: plan.Waiting}, server.Job{Name: "beside", Needs: []string{"build"}, State: plan.Waiting})
+	g := drawGraph(server.Run{Jobs: all}, time.Now())
+	if len(g.Nodes) != 4 || len(g.Edges) != 3 {
+		t.Fatalf("there are %d nodes and %d edges, want 4 and 3", len(g.Nodes), len(g.Edges))
+	}
+	for i, a := range g.Nodes {
+		if a.Y < 0 || a.Y+a.Height > g.Height {
+			t.Errorf("%s is outside of the picture", a.Job.Name)
+		}
+		for _, b := range g.Nodes[i+1:] {
+			if a.X == b.X && a.Y < b.Y+b.Height && b.Y < a.Y+a.Height {
+				t.Errorf("%s covers %s", a.Job.Name, b.Job.Name)
+			}
+		}
+		if a.Job.Name != "test" {
+			continue
+		}
+		if last := a.Rows[len(a.Rows)-1]; len(a.Rows) != maxInstances || last.More != "and 19 more" || last.Y+instanceHeight > a.Height {
+			t.Errorf("the box of 30 instances has %d rows, the last of which is %+v", len(a.Rows), last)
+		}
+		if a.Rows[0].Label != "go 1" || a.Took != "× 30" {
+			t.Errorf("the first row is %q below %q", a.Rows[0].Label, a.Took)
+		}
+	}
+	if later := drawGraph(server.Run{Jobs: all[:2]}, time.Now()); later.Nodes[1].Took != "× ?" {
+		t.Errorf("a matrix whose instances are not known is %q", later.Nodes[1].Took)
 	}
 }
 
@@ -81,10 +121,14 @@ func TestDrawTimeline(t *testing.T) {
 			{Name: "late", State: plan.Done, Result: plan.Failed, StartedAt: at(90), FinishedAt: at(500)}, // by a clock of its own
 		}},
 		{Name: "never queued"},
+		{Name: "release", Kind: plan.KindApproval, Approval: &server.Approval{AskedAt: at(50)}, FinishedAt: at(75)},
 	}}
 	line := drawTimeline(run, from.Add(time.Hour))
-	if len(line.Rows) != 1 {
-		t.Fatalf("there are %d rows, want 1", len(line.Rows))
+	if len(line.Rows) != 2 {
+		t.Fatalf("there are %d rows, want 2", len(line.Rows))
+	}
+	if got, want := line.Rows[1].Bars, (bar{"50.000%", "25.000%", "asking", "waiting for a person · 25s"}); len(got) != 1 || got[0] != want {
+		t.Errorf("the approval is drawn as %+v, want %+v", got, want)
 	}
 	want := []bar{{"0.000%", "10.000%", "queue", "queue · 10s"}, {"20.000%", "40.000%", "passed", "unit · 40s"}, {"90.000%", "10.000%", "failed", "late · 6m 50s"}}
 	for i, got := range line.Rows[0].Bars {

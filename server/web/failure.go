@@ -33,7 +33,7 @@ type failure struct {
 // failures lists what went wrong in a run, with a few lines of the log of each.
 func (s *Site) failures(run server.Run) ([]failure, error) {
 	var all []failure
-	for _, job := range run.Jobs {
+	for _, job := range tellingJobs(run) {
 		if !bad(job.Result) {
 			continue
 		}
@@ -43,7 +43,7 @@ func (s *Site) failures(run server.Run) ([]failure, error) {
 				continue
 			}
 			found = true
-			f := failure{Job: job.Name, Activity: act.Name, Shape: string(act.Result), Cause: act.Cause, From: act.StartedAt, To: act.FinishedAt}
+			f := failure{Job: job.Title(), Activity: act.Name, Shape: string(act.Result), Cause: act.Cause, From: act.StartedAt, To: act.FinishedAt}
 			f.Path = logPath(run.ID, job.Name, act.Name)
 			if len(all) < maxFailures {
 				id := server.LogID{Run: run.ID, Job: job.Name, Epoch: job.Epoch, Activity: act.Name}
@@ -58,7 +58,7 @@ func (s *Site) failures(run server.Run) ([]failure, error) {
 			all = append(all, f)
 		}
 		if !found {
-			all = append(all, failure{Job: job.Name, Shape: string(job.Result), Cause: job.Cause, From: job.StartedAt, To: job.FinishedAt})
+			all = append(all, failure{Job: job.Title(), Shape: string(job.Result), Cause: job.Cause, From: job.StartedAt, To: job.FinishedAt})
 		}
 	}
 	return all, nil

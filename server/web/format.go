@@ -18,6 +18,8 @@ import (
 func formats(now func() time.Time) template.FuncMap {
 	return template.FuncMap{
 		"shape":    shape,
+		"jobShape": jobShape,
+		"tries":    tries,
 		"duration": duration,
 		"count":    count,
 		"size":     size,
@@ -40,6 +42,42 @@ func shape(state plan.State, result plan.Result) string {
 		return string(result)
 	}
 	return string(state)
+}
+
+// asking is the shape of an approval that waits for a person, which is unlike all other waiting: somebody has to act.
+const asking = "asking"
+
+// jobShape is the shape of a job.
+func jobShape(j server.Job) string {
+	if asks(j) {
+		return asking
+	}
+	return shape(j.State, j.Result)
+}
+
+// asks says whether a job is an approval that waits for somebody's answer now.
+func asks(j server.Job) bool {
+	return j.Kind == plan.KindApproval && j.State == plan.Waiting && j.Approval != nil && j.Approval.AskedAt != nil
+}
+
+// axes names an instance of a matrix within its matrix: "go 1.26, db 17". It is empty for all else.
+func axes(j server.Job) string {
+	if j.Of == "" {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(j.Title(), j.Of+" ("), ")")
+}
+
+// tries says how an activity came to where it is if it was tried more than once.
+func tries(a server.Activity) string {
+	if len(a.Tries) == 0 {
+		return ""
+	}
+	var causes []string
+	for _, t := range a.Tries {
+		causes = append(causes, t.Cause)
+	}
+	return fmt.Sprintf("try %d, after %s", len(a.Tries)+1, strings.Join(causes, "; "))
 }
 
 // duration is written as people read it: "1m 58s"; two units at most.

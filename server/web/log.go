@@ -76,7 +76,7 @@ func (s *Site) showLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a := view.Activity
-	f := frame{Title: fmt.Sprintf("%s / %s · %s #%d", view.Job.Name, a.Name, run.Project, run.ID), Icon: shape(a.State, a.Result), Nav: "runs", Full: true, View: view}
+	f := frame{Title: fmt.Sprintf("%s / %s · %s #%d", view.Job.Title(), a.Name, run.Project, run.ID), Icon: shape(a.State, a.Result), Nav: "runs", Full: true, View: view}
 	return s.show(w, r, "log", f)
 }
 

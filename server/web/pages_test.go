@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -77,6 +78,103 @@ func TestPages(t *testing.T) {
 		b.run(chromedp.Click(chromedp.CSS(".head form button")))
 		b.untilText(".facts", "canceled")
 		b.until("nothing can be canceled any more", `!document.querySelector(".head form")`)
+	})
+
+	t.Run("AnApprovalSaysHowToAnswer", func(t *testing.T) {
+		s := servertest.New(t)
+		run := s.Run(servertest.NewJob("build", nil, "compile"), servertest.NewApproval("release", "Release 1.2?\nIt has 3 changes.", []string{"build"}), servertest.NewJob("ship", []string{"release"}, "roll-out"))
+		b := browser.open(t, s)
+		b.visit(fmt.Sprintf("/runs/%d", run.ID))
+		b.untilText("#job-release .job", "waiting")
+		c := s.Start(run.ID, "build")
+		s.Report(c, plan.Passed, "", servertest.Ended("compile", plan.Passed, "", 0, time.Second, nil))
+		for _, want := range []string{"group:release-managers", "Release 1.2?\nIt has 3 changes.", "until", fmt.Sprintf("tutti approve %d release", run.ID), fmt.Sprintf("tutti reject %d release", run.ID)} {
+			b.untilText(".waits", want)
+		}
+		b.until("the graph tells it from other waiting", `document.querySelector(".graph a[href='#job-release'] .node.s-asking.of-approval")`)
+		b.until("so does the tab", `document.querySelector("link[rel=icon]").href.includes("asking")`)
+		if err := s.DB.Decide(t.Context(), run.ID, "release", server.Decision{Approve: true, By: "dana", Comment: "go ahead"}); err != nil {
+			t.Fatal(err)
+		}
+		b.untilText("#job-release .job", "by dana: go ahead")
+		b.untilText("#job-ship .job", "queued")
+		b.checkPolicy()
+	})
+
+	t.Run("InstancesAppearLate", func(t *testing.T) {
+		s := servertest.New(t)
+		matrix := plan.Job{Name: "test", Kind: plan.KindMatrix, Deferred: true, Needs: []string{"list"}}
+		run := s.Run(servertest.NewJob("list", nil, "list"), matrix, servertest.NewJob("after", []string{"test"}, "ship"))
+		b := browser.open(t, s)
+		drawn := func(job, text string) {
+			t.Helper()
+			b.until(job+" is drawn as "+text, fmt.Sprintf(`document.querySelector(".graph a[href='#job-%s']")?.textContent.includes(%q)`, job, text))
+		}
+		b.visit(fmt.Sprintf("/runs/%d", run.ID))
+		drawn("test", "× ?")
+		c := s.Start(run.ID, "list")
+		s.Report(c, plan.Passed, "", servertest.Ended("list", plan.Passed, "", 0, time.Second, nil))
+		planned := servertest.NewMatrix("test", "go", []string{"1.25", "1.26"}, []string{"list"}, "unit")
+		if err := s.DB.Expand(t.Context(), server.JobRef{Run: run.ID, Job: "test"}, planned); err != nil {
+			t.Fatal(err)
+		}
+		drawn("test", "× 2")
+		drawn("test.2", "go 1.26")
+		b.untilText("#job-test\\.2 .job", "test (go 1.26)")
+		c = s.Start(run.ID, "test.2")
+		s.Append(servertest.LogOf(c, "unit"), "hello\n", 0, false)
+		s.Report(c, "", "", servertest.Running("unit", 0))
+		b.until("the instance runs in the graph", `document.querySelector(".graph a[href='#job-test.2'] .node.s-running")`)
+		b.visit(logPage(run.ID, "test.2", "unit"))
+		b.untilText("#loghead", "test (go 1.26)")
+		b.untilText("#log", "hello")
+	})
+
+	t.Run("OutputsTriesAndReasons", func(t *testing.T) {
+		s := servertest.New(t)
+		build, off := servertest.NewJob("build", nil, "compile"), servertest.NewJob("off", nil, "never")
+		build.Outputs = []plan.Output{{Name: "version", Type: plan.Type{Kind: plan.TypeString}}, {Name: "token", Type: plan.Type{Kind: plan.TypeString}, Sensitive: true}}
+		build.Activities[0].Uses, build.Activities[0].Retries = "lib.acme.compile", plan.Retries{Any: 2}
+		off.Skip = `when is false: event.branch == "main" (event.branch is "dev")`
+		run := s.Run(build, off)
+		c := s.Start(run.ID, "build")
+		ended := servertest.Ended("compile", plan.Passed, "", 0, time.Second, nil)
+		ended.Tries = []server.Try{{Cause: "exit code 1"}, {Cause: "timeout of 1s exceeded"}}
+		s.Report(c, plan.Passed, "", ended)
+		values := map[string]json.RawMessage{"version": json.RawMessage(`"1.2 <b>"`), "token": json.RawMessage(`"hunter2-hunter2"`)}
+		if err := s.DB.Conclude(t.Context(), server.JobRef{Run: run.ID, Job: "build"}, values, ""); err != nil {
+			t.Fatal(err)
+		}
+		b := browser.open(t, s)
+		b.visit(fmt.Sprintf("/runs/%d", run.ID))
+		b.untilText(".outputs", "build version\n1.2 <b>")
+		b.untilText("#job-build .activity", "try 3, after exit code 1; timeout of 1s exceeded")
+		b.untilText("#job-build .activity", "lib.acme.compile")
+		b.untilText("#job-off .job", `when is false: event.branch == "main" (event.branch is "dev")`)
+		if text := b.text("body"); strings.Contains(text, "hunter2") {
+			t.Errorf("the page shows a sensitive output:\n%s", text)
+		}
+	})
+
+	t.Run("ARunWaitsForItsTurn", func(t *testing.T) {
+		s := servertest.New(t)
+		planned := servertest.NewPlan(servertest.NewJob("deploy", nil, "ship"))
+		planned.Concurrency = &plan.Concurrency{Group: "deploy", Policy: plan.PolicyQueue}
+		var runs []server.Run
+		for range 2 {
+			run, err := s.DB.CreateRun(t.Context(), server.NewRun{Run: server.Run{Project: servertest.Project, Event: servertest.Event}, Plan: planned})
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs = append(runs, run)
+		}
+		b := browser.open(t, s)
+		b.untilText("#runs", "waits for run 1 (group deploy)")
+		b.visit(fmt.Sprintf("/runs/%d", runs[1].ID))
+		b.untilText(".waits", "run 1 (group deploy)")
+		c := s.Start(runs[0].ID, "deploy")
+		s.Report(c, plan.Passed, "", servertest.Ended("ship", plan.Passed, "", 0, time.Second, nil))
+		b.untilText("#job-deploy .job", "queued")
 	})
 
 	t.Run("ProblemsOfAPipeline", func(t *testing.T) {

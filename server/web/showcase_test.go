@@ -31,11 +31,37 @@ func showcase(t testing.TB) show {
 	c := s.Start(running.ID, "lint")
 	s.Append(servertest.LogOf(c, "vet"), string(servertest.Lines(300)), time.Second, false)
 	s.Report(c, "", "", servertest.Running("vet", time.Second))
+	delivery := deliveryRun(s)
 	return show{s, map[string]string{
 		"runs": "/", "run-failed": fmt.Sprintf("/runs/%d", failed.ID), "run-broken": fmt.Sprintf("/runs/%d", broken.ID),
-		"run-running": fmt.Sprintf("/runs/%d", running.ID), "agents": "/agents", "login": "/login?code=x", "error": "/runs/99",
+		"run-delivery": fmt.Sprintf("/runs/%d", delivery.ID),
+		"run-running":  fmt.Sprintf("/runs/%d", running.ID), "agents": "/agents", "login": "/login?code=x", "error": "/runs/99",
 		"log-failed": logPage(failed.ID, "unit-2", "go-test"), "log-running": logPage(running.ID, "lint", "vet"),
 	}}
+}
+
+// deliveryRun is a run with a matrix, which waits for a person.
+func deliveryRun(s *servertest.Server) server.Run {
+	instances := servertest.NewMatrix("test", "go", []string{"1.24", "1.25", "1.26"}, []string{"build"}, "unit", "race")
+	jobs := append([]plan.Job{servertest.NewJob("build", nil, "compile")}, instances...)
+	skipped := servertest.NewJob("nightly", nil, "soak")
+	skipped.Skip = `when is false: event.kind == "schedule" (event.kind is "push")`
+	jobs = append(jobs, skipped, servertest.NewApproval("release", "Release 1.4.0?\nIt has 3 changes since 1.3.2.", []string{"test"}),
+		servertest.NewJob("production", []string{"release"}, "roll-out", "smoke"))
+	run := s.Run(jobs...)
+	for _, name := range []string{"build", "test.1", "test.2", "test.3"} {
+		c := s.Start(run.ID, name)
+		var done []server.ActivityReport
+		for _, j := range jobs {
+			for k, a := range j.Activities {
+				if j.Name == name {
+					done = append(done, servertest.Ended(a.Name, plan.Passed, "", time.Duration(k*30)*time.Millisecond, 25*time.Millisecond, nil))
+				}
+			}
+		}
+		s.Report(c, plan.Passed, "", done...)
+	}
+	return run
 }
 
 // failedRun is a run in which a shard of the tests failed.
@@ -76,7 +102,7 @@ var failedLog = strings.Repeat("ok  \tacme/api/queue\t0.2s\n", 300) + "=== RUN  
 // brokenRun is a run whose pipeline has mistakes.
 func brokenRun(t testing.TB, s *servertest.Server) server.Run {
 	t.Helper()
-	run, err := s.DB.CreateRun(t.Context(), server.Run{
+	run, err := s.DB.CreateRun(t.Context(), server.NewRun{Run: server.Run{
 		Project: servertest.Project, Event: servertest.Event, State: plan.Done, Result: plan.Failed, Cause: "the pipeline has 2 problems",
 		Problems: []plan.Problem{
 			{Code: "E204", Severity: plan.Error, Title: "Unknown job", Detail: "There is no job \"biuld\". Did you mean \"build\"?", File: ".tutti/ci.hcl",
@@ -84,7 +110,7 @@ func brokenRun(t testing.TB, s *servertest.Server) server.Run {
 			{Code: "E101", Severity: plan.Error, Title: "Missing image", Detail: "Activity \"vet\" has no image, and neither has its job.\nAdd image = \"...\" to one of them.",
 				File: ".tutti/ci.hcl", Start: plan.Position{Line: 20, Column: 3}, Snippet: `  activity "vet" {`, Carets: `  ^^^^^^^^^^^^^^`},
 		},
-	}, nil)
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

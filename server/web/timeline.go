@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
 )
 
@@ -15,9 +16,10 @@ type timeline struct {
 }
 
 type timelineRow struct {
-	Job  string
-	Y    int
-	Bars []bar
+	Job   string // its name, and what people call it
+	Title string
+	Y     int
+	Bars  []bar
 }
 
 type bar struct {
@@ -36,7 +38,7 @@ const (
 	timelineAxis      = 24
 )
 
-// drawTimeline draws the jobs that were queued at least.
+// drawTimeline draws the jobs that were queued at least, and the approvals that were asked for.
 func drawTimeline(run server.Run, now time.Time) *timeline {
 	end := now
 	if run.FinishedAt != nil {
@@ -45,11 +47,15 @@ func drawTimeline(run server.Run, now time.Time) *timeline {
 	s := scale{from: run.CreatedAt, length: max(end.Sub(run.CreatedAt), 10*time.Millisecond), now: end}
 	t := &timeline{}
 	for _, j := range run.Jobs {
-		if j.QueuedAt == nil || j.QueuedAt.After(end) {
+		row := timelineRow{Job: j.Name, Title: j.Title(), Y: len(t.Rows) * timelineRowHeight}
+		switch {
+		case j.Approval != nil && j.Approval.AskedAt != nil && !j.Approval.AskedAt.After(end):
+			row.Bars = append(row.Bars, s.bar(asking, "waiting for a person", j.Approval.AskedAt, j.FinishedAt))
+		case j.QueuedAt == nil || j.QueuedAt.After(end) || j.Kind != plan.KindJob:
 			continue
+		default:
+			row.Bars = append(row.Bars, s.bar("queue", "queue", j.QueuedAt, orElse(j.StartedAt, j.FinishedAt)))
 		}
-		row := timelineRow{Job: j.Name, Y: len(t.Rows) * timelineRowHeight}
-		row.Bars = append(row.Bars, s.bar("queue", "queue", j.QueuedAt, orElse(j.StartedAt, j.FinishedAt)))
 		for _, a := range j.Activities {
 			if a.StartedAt != nil {
 				row.Bars = append(row.Bars, s.bar(shape(a.State, a.Result), a.Name, a.StartedAt, a.FinishedAt))

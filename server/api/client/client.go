@@ -66,14 +66,14 @@ func (c *Client) Push(ctx context.Context, project string) ([]server.Run, error)
 	var out struct {
 		Runs []server.Run `json:"runs"`
 	}
-	err := c.call(ctx, http.MethodPost, "/api/v1/projects/"+url.PathEscape(project)+"/push", struct{}{}, &out)
+	err := c.call(ctx, http.MethodPost, projectPath(project)+"/push", struct{}{}, &out)
 	return out.Runs, err
 }
 
 // Start starts a pipeline by hand.
 func (c *Client) Start(ctx context.Context, project string, req StartRequest) (server.Run, error) {
 	var out server.Run
-	err := c.call(ctx, http.MethodPost, "/api/v1/projects/"+url.PathEscape(project)+"/runs", req, &out)
+	err := c.call(ctx, http.MethodPost, projectPath(project)+"/runs", req, &out)
 	return out, err
 }
 
@@ -100,7 +100,23 @@ func (c *Client) Run(ctx context.Context, id server.RunID) (server.Run, error) {
 	return out, err
 }
 
-// Cancel ends a run, and answers it.
+// Approve approves what an approval of a run asks, and answers the run.
+func (c *Client) Approve(ctx context.Context, id server.RunID, job, comment string) (server.Run, error) {
+	return c.decide(ctx, id, job, "approve", comment)
+}
+
+// Reject rejects what an approval of a run asks, and answers the run.
+func (c *Client) Reject(ctx context.Context, id server.RunID, job, comment string) (server.Run, error) {
+	return c.decide(ctx, id, job, "reject", comment)
+}
+
+func (c *Client) decide(ctx context.Context, id server.RunID, job, verb, comment string) (server.Run, error) {
+	var out server.Run
+	err := c.call(ctx, http.MethodPost, runPath(id)+"/jobs/"+url.PathEscape(job)+"/"+verb, map[string]string{"comment": comment}, &out)
+	return out, err
+}
+
+// Cancel ends a run, and answers it. What runs after a cancellation ends when it is canceled once more.
 func (c *Client) Cancel(ctx context.Context, id server.RunID) (server.Run, error) {
 	var out server.Run
 	err := c.call(ctx, http.MethodPost, runPath(id)+"/cancel", struct{}{}, &out)
@@ -125,11 +141,13 @@ func (c *Client) LoginLink(ctx context.Context) (string, error) {
 	return out.URL, err
 }
 
+func projectPath(name string) string { return "/api/v1/projects/" + url.PathEscape(name) }
+
 func runPath(id server.RunID) string {
 	return "/api/v1/runs/" + strconv.FormatInt(int64(id), 10)
 }
 
-// call sends one JSON request and decodes its answer into out.
+// call sends one JSON request and decodes its answer into out, unless that is nil.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -144,6 +162,9 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 		return fmt.Errorf("reading the answer of %s %s: %w", method, path, err)
 	}
