@@ -28,7 +28,7 @@ func compileCommand(con console) *cobra.Command {
 // without harm, or this process, if the pipelines are those of whoever started it.
 func newCompiler(ctx context.Context, inProcess bool, log *slog.Logger) (compiler, error) {
 	if inProcess {
-		return direct{}, nil
+		return &direct{}, nil
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -42,10 +42,10 @@ func newCompiler(ctx context.Context, inProcess bool, log *slog.Logger) (compile
 }
 
 // direct compiles in this process.
-type direct struct{}
+type direct struct{ compiler dsl.Compiler }
 
-func (direct) Compile(_ context.Context, req dsl.Request) (dsl.Response, error) {
-	return dsl.Compile(req), nil
+func (d *direct) Compile(_ context.Context, req dsl.Request) (dsl.Response, error) {
+	return d.compiler.Compile(req), nil
 }
 
-func (direct) Close() error { return nil }
+func (*direct) Close() error { return nil }

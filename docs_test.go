@@ -83,6 +83,9 @@ var script = regexp.MustCompile(`(?:^|[\s("` + "`" + `])((?:scripts|\.ci)/[a-z][
 func TestDocumentsNameScriptsThatExist(t *testing.T) {
 	found := 0
 	for path, text := range documents(t) {
+		if filepath.Dir(path) == "dsl" { // whose examples are of other repositories
+			continue
+		}
 		for _, m := range script.FindAllStringSubmatch(text, -1) {
 			found++
 			if _, err := os.Stat(strings.TrimRight(m[1], ".")); err != nil {

@@ -26,6 +26,7 @@ type stage struct {
 	*client.Client
 	t    *testing.T
 	host *host
+	data string // folder of the server and the agent
 	work string // working tree of the project; pushes go to its origin
 }
 
@@ -42,7 +43,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, host: h, Client: &client.Client{Server: h.Server.URL, Token: h.Server.AdminToken}}
+	s := &stage{t: t, host: h, data: data, Client: &client.Client{Server: h.Server.URL, Token: h.Server.AdminToken}}
 	t.Cleanup(func() {
 		if err := h.Stop(); err != nil {
 			t.Errorf("stopping: %v", err)
@@ -365,6 +366,21 @@ func TestCommandsAgainstAServer(t *testing.T) {
 		{"trigger --input whom=Dana demo ci", 1, "", "whom"},
 		{"trigger demo nothing", 1, "", "nothing"},
 		{"trigger --input who demo", 2, "", "NAME=VALUE"},
+		{"variable set demo region eu-1", 0, "variable region of demo is set for all environments\n", ""},
+		{"variable set demo region us-1 --environment production", 0, "for environment production\n", ""},
+		{"variable list demo", 0, "region    production   us-1\n", ""},
+		{"variable list demo --json", 0, `"value": "eu-1"`, ""},
+		{"variable remove demo region", 0, "is removed for all", ""},
+		{"variable remove demo region", 1, "", "region"},
+		{"variable set demo Region eu", 1, "", "lower-case"},
+		{"variable", 2, "", "set, list or remove"},
+		{"secret set demo token", 1, "", "fewer than 6 bytes"}, // of the empty standard input
+		{"secret set demo token value", 2, "", "2 arg"},
+		{"secret set demo token --from-file /no/such", 1, "", "/no/such"},
+		{"secret list demo", 0, "SECRET  ENVIRONMENT\n", ""},
+		{"secret list nobody", 1, "", "nobody"},
+		{"approve " + id, 1, "", "waits for no approval"},
+		{"reject x", 2, "", "not the number of a run"},
 		{"login-link", 0, "/login?code=", ""},
 		{"no-such-command", 2, "", "no-such-command"},
 		{"runs --no-such-flag", 2, "", "no-such-flag"},

@@ -10,13 +10,14 @@ import (
 )
 
 // flagsFromEnvironment gives every flag that is not on the command line the value of its variable: --token-file is
-// TUTTI_TOKEN_FILE. A command line wins over the environment.
+// TUTTI_TOKEN_FILE. A command line wins over the environment. Flags of variables are left out: TUTTI_VAR_FILE is the value
+// of a variable "file"; see readSettings.
 func flagsFromEnvironment(flags *pflag.FlagSet) error {
 	var failure error
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := "TUTTI_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
-		if f.Changed || !ok || failure != nil || f.Name == "help" || f.Name == "version" {
+		if f.Changed || !ok || failure != nil || f.Name == "help" || f.Name == "version" || strings.HasPrefix(name+"_", variablePrefix) {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {

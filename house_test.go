@@ -20,6 +20,8 @@ var mayImport = map[string][]string{
 	"dsl/plan":        {},
 	"dsl":             {"dsl/plan"},
 	"dsl/caged":       {"dsl", "dsl/plan"},
+	"dsl/layout":      {"dsl", "dsl/plan"},
+	"dsl/lsp":         {"dsl", "dsl/layout", "dsl/plan"},
 	"executor":        {"dsl/plan"},
 	"executor/docker": {"dsl/plan", "executor", "executor/shim/..."},
 	// The shim is a program of its own, built from these folders and the standard library.
@@ -32,6 +34,7 @@ var mayImport = map[string][]string{
 	// The adapters of the server know its nouns, and never each other.
 	"server/store":      {"server", "dsl/plan"},
 	"server/queue":      {"server", "dsl/plan"},
+	"server/flow":       {"server", "dsl", "dsl/plan"},
 	"server/logs":       {"server"},
 	"server/auth":       {"server"},
 	"server/terminal":   {},

@@ -64,7 +64,7 @@ func misused(format string, args ...any) error {
 // execute runs one command line and answers its exit code.
 func execute(ctx context.Context, args []string, con console) int {
 	root, began := newRoot(con)
-	root.SetArgs(args)
+	root.SetArgs(singleDash(args))
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -124,8 +124,9 @@ func newRoot(con console) (*cobra.Command, *bool) {
 			root.AddCommand(c)
 		}
 	}
-	add("author", runCommand(con), validateCommand(con), planCommand(con))
-	add("client", triggerCommand(con), pushCommand(con), runsCommand(con), watchCommand(con), logsCommand(con), cancelCommand(con))
+	add("author", runCommand(con), validateCommand(con), planCommand(con), fmtCommand(con), lockCommand(con), explainCommand(con), consoleCommand(con), lspCommand(con))
+	add("client", triggerCommand(con), pushCommand(con), runsCommand(con), watchCommand(con), logsCommand(con),
+		approveCommand(con), rejectCommand(con), cancelCommand(con), variableCommand(con), secretCommand(con))
 	add("host", upCommand(con), serverCommand(con), agentCommand(con), projectsCommand(con), agentsCommand(con), loginLinkCommand(con))
 	root.AddCommand(compileCommand(con))
 	return root, &began

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,122 +13,146 @@ import (
 	"github.com/tutti-ci/tutti/dsl/plan"
 )
 
-// planFlags say for what event a plan is made.
-type planFlags struct {
-	event, branch, tag, pipeline string
-	inputs                       []string
-	json                         bool
+// planning is one call of "tutti plan".
+type planning struct {
+	event    eventFlags
+	pipeline string
+	graph    string
+	json     bool
 }
 
 func planCommand(con console) *cobra.Command {
-	var flags planFlags
+	var p planning
 	cmd := &cobra.Command{
 		Use:   "plan [PATH]",
 		Short: "Show what an event would start, and with what",
 		Long: `Compiles the pipelines in PATH/.tutti (by default of this folder) for an event, as a server would, and shows what would
-run, or why nothing would. The commit is the one that is checked out.`,
+run, what would be skipped and why, and which values are known only later. The commit is the one that is checked out;
+files are those of the working tree. Nothing runs, and the numbers and times of the run are examples.
+
+Variables come from --var, --var-file and environment variables such as TUTTI_VAR_REGION. Which secrets there are is
+taken from --secret-file; without it, all that are declared count as given.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			files, err := readPipelines(pathOf(args))
-			if err != nil {
-				return err
-			}
-			event, err := flags.eventFor(cmd, pathOf(args))
-			if err != nil {
-				return err
-			}
-			inputs, err := parseInputs(flags.inputs)
-			if err != nil {
-				return err
-			}
-			return flags.print(con, files, event, inputs)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return p.run(cmd.Context(), con, pathOf(args)) },
 	}
-	cmd.Flags().StringVar(&flags.event, "event", "push", `what starts the run: "push" or "manual"`)
-	cmd.Flags().StringVar(&flags.branch, "branch", "", "branch of the event; by default the one that is checked out, or main")
-	cmd.Flags().StringVar(&flags.tag, "tag", "", "tag of the event, in place of a branch")
-	cmd.Flags().StringVar(&flags.pipeline, "pipeline", "", "only this pipeline")
-	cmd.Flags().StringArrayVar(&flags.inputs, "input", nil, "an input of the pipeline, as NAME=VALUE; may be repeated")
-	cmd.Flags().BoolVar(&flags.json, "json", false, "print the plans as JSON")
+	p.event.register(cmd)
+	cmd.Flags().StringVar(&p.pipeline, "pipeline", "", "only this pipeline, whether the event starts it or not")
+	cmd.Flags().StringVar(&p.graph, "graph", "", `print the graph of jobs instead: "dot" for Graphviz, or "mermaid"`)
+	cmd.Flags().BoolVar(&p.json, "json", false, "print the plans as JSON")
 	return cmd
 }
 
-// eventFor makes the event up that the flags describe.
-func (f *planFlags) eventFor(cmd *cobra.Command, path string) (dsl.Event, error) {
-	if f.event != "push" && f.event != "manual" {
-		return dsl.Event{}, misused(`--event %q is not one of "push" and "manual"`, f.event)
+func (p planning) run(ctx context.Context, con console, path string) error {
+	if p.graph != "" && p.graph != "dot" && p.graph != "mermaid" {
+		return misused(`--graph %q is neither "dot" nor "mermaid"`, p.graph)
 	}
-	if f.branch != "" && f.tag != "" {
-		return dsl.Event{}, misused("--branch and --tag exclude each other: an event is about one of them")
+	if p.graph != "" && p.json {
+		return misused("--graph and --json exclude each other")
 	}
-	ev := dsl.Event{Kind: f.event, Branch: f.branch, Tag: f.tag, Commit: strings.Repeat("0", 40)}
-	ctx := cmd.Context()
-	if commit, err := runGit(ctx, nil, "-C", path, "rev-parse", "--verify", "--quiet", "HEAD"); err == nil {
-		ev.Commit = commit
+	req, err := p.event.request(ctx, path, time.Now())
+	if err != nil {
+		return err
 	}
-	if ev.Branch == "" && ev.Tag == "" {
-		ev.Branch = "main"
-		if branch, err := runGit(ctx, nil, "-C", path, "symbolic-ref", "--quiet", "--short", "HEAD"); err == nil {
-			ev.Branch = branch
-		}
+	req.Pipeline = p.pipeline
+	resp, err := compileLocal(ctx, aboveFolder(path), req)
+	if err != nil {
+		return err
 	}
-	ev.Ref = "refs/heads/" + ev.Branch
-	if ev.Tag != "" {
-		ev.Ref = "refs/tags/" + ev.Tag
-	}
-	return ev, nil
-}
-
-func (f *planFlags) print(con console, files []dsl.File, ev dsl.Event, inputs map[string]string) error {
-	resp := dsl.Compile(dsl.Request{Files: files, Event: ev, Pipeline: f.pipeline, Inputs: inputs})
 	dsl.Format(con.Err, resp.Problems, isTerminal(con.Err))
-	if hasErrors(resp.Problems) {
+	switch {
+	case hasErrors(resp.Problems):
 		return &exitError{Code: exitFailed}
-	}
-	if f.json {
-		return printJSON(con.Out, map[string]any{"matches": orEmpty(resp.Matches), "plans": orEmpty(resp.Plans)})
-	}
-	for _, m := range resp.Matches {
-		if !m.Starts {
-			fmt.Fprintf(con.Out, "pipeline %s would not run: %s\n", m.Pipeline, m.Reason)
-		}
-	}
-	for _, p := range resp.Plans {
-		describe(con.Out, p)
+	case p.json:
+		return printJSON(con.Out, map[string]any{"event": req.Event, "matches": orEmpty(resp.Matches), "plans": orEmpty(resp.Plans)})
+	case p.graph == "dot":
+		fmt.Fprint(con.Out, dotGraph(resp.Plans))
+	case p.graph == "mermaid":
+		fmt.Fprint(con.Out, mermaidGraph(resp.Plans))
+	default:
+		describePlans(con.Out, req.Event, p.pipeline, resp)
 	}
 	return nil
 }
 
-// describe prints a plan for a person.
-func describe(out io.Writer, p *plan.Plan) {
-	fmt.Fprintf(out, "pipeline %s\n", p.Pipeline)
-	for _, j := range p.Jobs {
-		fmt.Fprintf(out, "  job %s", j.Name)
-		if len(j.Needs) > 0 {
-			fmt.Fprintf(out, ", after %s", strings.Join(j.Needs, ", "))
-		}
-		if len(j.Labels) > 0 {
-			fmt.Fprintf(out, ", on an agent with %s", strings.Join(j.Labels, " "))
-		}
-		fmt.Fprintf(out, ", at most %s\n", j.Timeout)
-		for _, a := range j.Activities {
-			fmt.Fprintf(out, "    %s in %s: %s\n", a.Name, a.Image, doing(a))
-		}
+// request is what a compiler is asked for such an event.
+func (f *eventFlags) request(ctx context.Context, path string, now time.Time) (dsl.Request, error) {
+	ev, err := f.event(ctx, path, now)
+	if err != nil {
+		return dsl.Request{}, err
 	}
+	req := dsl.Request{Event: ev}
+	if req.Files, err = readPipelines(path); err != nil {
+		return req, err
+	}
+	if req.Inputs, err = parseInputs(f.inputs); err != nil {
+		return req, err
+	}
+	if req.Settings, _, err = f.settings.read(); err != nil {
+		return req, err
+	}
+	if req.Settings == nil {
+		req.Settings = &dsl.Settings{}
+	}
+	if len(f.settings.secretFiles) == 0 {
+		req.Settings.Secrets = map[string][]string{"": declaredSecrets(req.Files)}
+	}
+	return req, f.schedule(&req)
 }
 
-// doing says in one line what an activity does.
-func doing(a plan.Activity) string {
-	if len(a.Command) > 0 {
-		words, err := json.Marshal(a.Command)
-		if err != nil {
-			return strings.Join(a.Command, " ") // strings always have a JSON form
+// declaredSecrets names the secrets of files, for a plan that needs no values.
+func declaredSecrets(files []dsl.File) []string {
+	folder := dsl.NewFolder()
+	var names []string
+	for _, file := range files {
+		folder.Set(file)
+		for _, s := range folder.Symbols(file.Name) {
+			if s.Kind == "secret" {
+				names = append(names, s.Name)
+			}
 		}
-		return string(words)
 	}
-	first, more, _ := strings.Cut(strings.TrimSpace(a.Script), "\n")
-	if more != "" {
-		return fmt.Sprintf("%s script: %s … (%d more lines)", a.Shell, first, strings.Count(more, "\n")+1)
+	return names
+}
+
+// schedule finds out which schedule fires, where there is one.
+func (f *eventFlags) schedule(req *dsl.Request) error {
+	if f.kind != dsl.KindSchedule {
+		return nil
 	}
-	return fmt.Sprintf("%s script: %s", a.Shell, first)
+	config, _ := dsl.Parse(req.Files)
+	if config == nil {
+		return nil // the mistakes are reported when the request is compiled
+	}
+	var fitting []string
+	for _, p := range config.Pipelines() {
+		for _, s := range p.Schedules {
+			if (f.cron == "" || s.Cron == strings.Join(strings.Fields(f.cron), " ")) && !slices.Contains(fitting, s.String()) {
+				fitting = append(fitting, s.String())
+			}
+		}
+	}
+	switch {
+	case len(fitting) == 1:
+		req.Event.Schedule = fitting[0]
+	case len(fitting) > 1:
+		return misused("there are several schedules, so say with --cron which one it is: %s", strings.Join(fitting, "; "))
+	default:
+		req.Event.Schedule = f.cron
+	}
+	return nil
+}
+
+// startsAnything says whether an event starts a pipeline.
+func startsAnything(matches []dsl.Match) bool {
+	return slices.ContainsFunc(matches, func(m dsl.Match) bool { return m.Starts })
+}
+
+// nodesOf answers the nodes of a plan without the instances, which stand for their matrix.
+func nodesOf(p *plan.Plan) []plan.Job {
+	return slices.DeleteFunc(slices.Clone(p.Jobs), func(j plan.Job) bool { return j.Of != "" })
+}
+
+// instancesOf answers the instances of a matrix.
+func instancesOf(p *plan.Plan, matrix string) []plan.Job {
+	return slices.DeleteFunc(slices.Clone(p.Jobs), func(j plan.Job) bool { return j.Of != matrix })
 }

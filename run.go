@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
+	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tutti-ci/tutti/dsl"
+	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
 	"github.com/tutti-ci/tutti/server/api/client"
 	"github.com/tutti-ci/tutti/server/trigger"
@@ -24,20 +26,25 @@ type localRun struct {
 	Jobs     []string
 	JSON     bool
 	Memory   int64
+	Approve  []string // names of approvals, or "all"
+	Settings *dsl.Settings
+	Secrets  map[string]string
 }
-
-// farewell is how long an interrupted run may take to end its containers before it is left to the clean-up.
-const farewell = 30 * time.Second
 
 func runCommand(con console) *cobra.Command {
 	var spec localRun
 	var inputs []string
 	var memory string
+	var settings settingFlags
 	cmd := &cobra.Command{
 		Use:   "run [JOB...]",
 		Short: "Run the pipeline of this folder here and now, uncommitted changes included",
 		Long: `Runs a pipeline on the working tree in the current folder, with the same server and agent code that a real server
 uses, in this process and with data that is thrown away afterwards. With JOB only these jobs run, and what they need.
+
+Variables come from --var, --var-file and environment variables such as TUTTI_VAR_REGION, secrets from --secret-file.
+Files hold a NAME=VALUE a line. Secrets are kept in memory only. At an approval a person at a terminal is asked; without
+a terminal an approval that --approve does not name is rejected.
 
 Exit codes: 0 passed, 1 failed or not a valid pipeline, 2 wrong usage, 3 no Docker, or other trouble of the machine.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,6 +53,9 @@ Exit codes: 0 passed, 1 failed or not a valid pipeline, 2 wrong usage, 3 no Dock
 				return err
 			}
 			if spec.Memory, err = parseSize(memory); err != nil {
+				return err
+			}
+			if spec.Settings, spec.Secrets, err = settings.read(); err != nil {
 				return err
 			}
 			if spec.Event != "" && spec.Event != dsl.KindPush && spec.Event != dsl.KindManual {
@@ -58,6 +68,8 @@ Exit codes: 0 passed, 1 failed or not a valid pipeline, 2 wrong usage, 3 no Dock
 	cmd.Flags().StringVar(&spec.Pipeline, "pipeline", "", "which pipeline; needed if several answer the event")
 	cmd.Flags().StringVar(&spec.Event, "event", "", `what the run pretends to be started by: "push" or "manual"; by default what the pipeline has, push first`)
 	cmd.Flags().StringArrayVar(&inputs, "input", nil, "an input of the pipeline, as NAME=VALUE; may be repeated")
+	settings.register(cmd)
+	cmd.Flags().StringArrayVar(&spec.Approve, "approve", nil, `an approval that needs no question, by name; "all" is every one; may be repeated`)
 	cmd.Flags().BoolVar(&spec.JSON, "json", false, "print the finished run as JSON, and no logs")
 	cmd.Flags().StringVar(&memory, "memory", "", "limit of memory of each activity's container, as in 2g")
 	return cmd
@@ -83,9 +95,13 @@ func (l localRun) run(ctx context.Context, con console) (err error) {
 	for _, dir := range snap.Nested {
 		fmt.Fprintf(con.Err, "tutti: %s is a repository of its own, such as a submodule; jobs find an empty folder there, as on a server\n", dir)
 	}
+	libraries, err := openLibraryCache()
+	if err != nil {
+		return err
+	}
 	// The server and the agent outlive an interrupt: they have to end what runs, and to say how it ended.
 	h, err := startHost(context.WithoutCancel(ctx), hostConfig{
-		Server: serverConfig{Listen: "127.0.0.1:0", Data: data, InProcess: true},
+		Server: serverConfig{Listen: "127.0.0.1:0", Data: data, InProcess: true, Libraries: libraries, Given: &givenSettings{l.Settings, l.Secrets}},
 		Agent:  agentConfig{Capacity: defaultCapacity(), Memory: l.Memory},
 		Log:    quietLog(con.Err),
 
@@ -123,20 +139,36 @@ func (l localRun) follow(ctx context.Context, con console, h *host, snap snapsho
 	if err != nil {
 		return err
 	}
+	l.warn(con, run)
 	c := &client.Client{Server: h.Server.URL, Token: h.Server.AdminToken}
-	stop := context.AfterFunc(ctx, func() {
-		// The interrupt is not the end of the run but a wish to end it; what it comes to is shown like any other end.
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-		defer cancel()
-		if err := h.Server.Store.Cancel(limited, run.ID, "canceled by Ctrl-C"); err != nil && server.KindOf(err) != server.Conflict {
-			fmt.Fprintf(con.Err, "tutti: canceling the run: %v\n", err)
-		}
+	watching, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	over := make(chan struct{})
+	var ending sync.WaitGroup
+	ending.Go(func() {
+		interrupt{h.Server.Store.Cancel, run.ID, con.Err}.watch(ctx, over)
+		giveUp()
 	})
-	defer stop()
-	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, cancel) })()
-	return watch(watching, con, c, run.ID, watchOptions{JSON: l.JSON})
+	defer ending.Wait()
+	defer close(over)
+	return watch(watching, con, c, run.ID, watchOptions{JSON: l.JSON, Answers: &answers{
+		decide: h.Server.Store.Decide, approved: l.Approve, ctx: ctx, asked: map[string]bool{},
+		failed: func(err error) { fmt.Fprintf(con.Err, "tutti: %v\n", err) },
+	}})
+}
+
+// noValue are the codes of problems that settings solve: variables and secrets without a value.
+var noValue = [...]string{"E225", "E226"}
+
+// warn tells of names that --approve gave in vain, and how a local run gets the values that it lacks.
+func (l localRun) warn(con console, run server.Run) {
+	if slices.ContainsFunc(run.Problems, func(p plan.Problem) bool { return slices.Contains(noValue[:], p.Code) }) {
+		fmt.Fprintln(con.Err, "tutti: a local run has no project's settings: give variables with --var, --var-file or TUTTI_VAR_NAME, and secrets with --secret-file")
+	}
+	for _, name := range l.Approve {
+		if j := slices.IndexFunc(run.Jobs, func(j server.Job) bool { return j.Name == name && j.Kind == plan.KindApproval }); j < 0 && name != "all" {
+			fmt.Fprintf(con.Err, "tutti: --approve %s: the run has no approval of that name\n", name)
+		}
+	}
 }
 
 // kinds are the events that the run may pretend to be started by.

@@ -48,6 +48,9 @@ func triggerCommand(con console) *cobra.Command {
 				return unlessGood(run)
 			}
 			fmt.Fprintf(con.Out, "run %d of %s\n%s\n", run.ID, run.Pipeline, pageOf(flags.server, run.ID))
+			if run.WaitsFor != "" {
+				fmt.Fprintf(con.Out, "waits for %s\n", run.WaitsFor)
+			}
 			return nil
 		},
 	}
@@ -114,8 +117,11 @@ func runsCommand(con console) *cobra.Command {
 			rows := [][]string{{"RUN", "PROJECT", "PIPELINE", "STATE", "EVENT", "COMMIT", "TOOK", "TITLE"}}
 			for _, r := range runs {
 				state := string(r.State)
-				if r.State == plan.Done {
+				switch {
+				case r.State == plan.Done:
 					state = string(r.Result)
+				case r.WaitsFor != "":
+					state += " for " + r.WaitsFor
 				}
 				rows = append(rows, []string{strconv.FormatInt(int64(r.ID), 10), r.Project, r.Pipeline, state,
 					strings.TrimSpace(r.Event.Kind + " " + r.Event.Branch + r.Event.Tag), abbreviated(r.Event.Commit), took(&r.CreatedAt, r.FinishedAt), r.Event.Title})
@@ -153,6 +159,8 @@ func watchCommand(con console) *cobra.Command {
 type watchOptions struct {
 	JSON bool // the finished run, as JSON, is all that is printed
 	Page bool // name the run's page, which will still be there afterwards
+	// Answers decides the run's approvals; nil leaves them to others.
+	Answers *answers
 }
 
 // watch shows a run to its end and answers the error that carries its exit code.
@@ -164,10 +172,10 @@ func watch(ctx context.Context, con console, c *client.Client, id server.RunID, 
 		page = pageOf(c.Server, id)
 	}
 	if opts.JSON {
-		if run, err = follow(ctx, c, id, newPlainView(io.Discard)); err == nil {
+		if run, err = opts.Answers.follow(ctx, c, id, newPlainView(io.Discard)); err == nil {
 			err = printJSON(con.Out, run)
 		}
-	} else if run, err = show(ctx, con.Out, c, id); err == nil {
+	} else if run, err = show(ctx, con, c, id, opts.Answers); err == nil {
 		summarise(con.Out, run, page, isTerminal(con.Out))
 	}
 	if err != nil {
@@ -222,7 +230,8 @@ func cancelCommand(con console) *cobra.Command {
 	var flags clientFlags
 	cmd := &cobra.Command{
 		Use:   "cancel RUN",
-		Short: "End a run",
+		Short: "End a run; once more ends it at once",
+		Long:  `Ends a run. What has run_on = "always" still runs, for at most 10 minutes; canceled once more, the run ends without it.`,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseRunID(args[0])
@@ -236,7 +245,11 @@ func cancelCommand(con console) *cobra.Command {
 			if flags.json {
 				return printJSON(con.Out, run)
 			}
-			fmt.Fprintf(con.Out, "run %d is being canceled\n", id)
+			text := "is being canceled; what has run_on = \"always\" still runs, unless you cancel once more"
+			if run.State == plan.Done {
+				text = "is canceled"
+			}
+			fmt.Fprintf(con.Out, "run %d %s\n", id, text)
 			return nil
 		},
 	}

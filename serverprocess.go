@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/tutti-ci/tutti/server"
 	"github.com/tutti-ci/tutti/server/api"
 	"github.com/tutti-ci/tutti/server/auth"
+	"github.com/tutti-ci/tutti/server/flow"
 	"github.com/tutti-ci/tutti/server/forge/git"
 	"github.com/tutti-ci/tutti/server/gateway"
 	"github.com/tutti-ci/tutti/server/logs"
@@ -33,6 +33,11 @@ type serverConfig struct {
 	PublicURL   string        // where people reach it; by default where it listens
 	Poll, Fence time.Duration // see the flags of the same names
 	InProcess   bool          // compile without the cage: for the pipelines of whoever started the process
+	// Libraries reads libraries; nil is mirrors in a folder of Data.
+	Libraries trigger.Libraries
+	// Given makes the server that of a local run: these settings take the place of stored ones, and no time and no end of a
+	// run starts another one.
+	Given *givenSettings
 }
 
 // A serverProcess is a server, wired: the parts under server/ know each other only here.
@@ -47,6 +52,9 @@ type serverProcess struct {
 	auth     *auth.Auth
 	logs     *logs.Store
 	gateway  *gateway.Gateway
+	flow     *flow.Flow
+	bell     *server.Bell
+	local    bool
 	compiler compiler
 	listener net.Listener
 	handler  http.Handler
@@ -119,28 +127,35 @@ func localURL(addr net.Addr) string {
 
 // wire makes the parts and introduces them to each other.
 func (s *serverProcess) wire(cfg serverConfig) error {
-	bell := &server.Bell{}
+	s.bell, s.local = &server.Bell{}, cfg.Given != nil
 	jobs := &queue.Queue{Store: s.Store, Log: s.log}
 	mirrors := &git.Mirrors{Dir: filepath.Join(cfg.Data, "mirrors"), Log: s.log}
-	s.Trigger = &trigger.Trigger{Store: s.Store, Forge: mirrors, Compiler: s.compiler, Now: time.Now, Log: s.log}
+	libraries := cfg.Libraries
+	if libraries == nil {
+		libraries = &git.Libraries{Mirrors: &git.Mirrors{Dir: filepath.Join(cfg.Data, "libraries"), Log: s.log}}
+	}
+	settled := settledStore{s.Store, cfg.Given}
+	s.flow = &flow.Flow{Store: settled, Compiler: s.compiler, Now: time.Now, Log: s.log}
+	s.Trigger = &trigger.Trigger{Store: settled, Forge: mirrors, Libraries: libraries, Compiler: s.compiler, Now: time.Now, Log: s.log}
 	metrics := api.NewMetrics(s.Store)
 	s.gateway = &gateway.Gateway{
-		Jobs: s.Store, Agents: s.Store, Queue: jobs, Logs: countedLogs{s.logs, metrics}, Workspace: mirrors.Archive,
+		Jobs: s.Store, Agents: s.Store, Queue: jobs, Flow: s.flow, Logs: countedLogs{s.logs, metrics}, Workspace: mirrors.Archive,
 		Token: s.auth.Agent.Matches, Fence: cfg.Fence, Version: version, Now: time.Now, Log: s.log,
 	}
 	s.Store.OnChange = func(run server.RunID) {
 		jobs.Wake()
 		s.gateway.Nudge(run)
-		bell.Ring(run)
+		s.flow.Poke()
+		s.bell.Ring(run)
 	}
 	view := &api.View{Stored: s.Store, LogInfo: s.logs.Info, Explain: s.explain}
 	rest := &api.API{
-		Projects: registrar{s.Store, s.Trigger}, Runs: view, Agents: s.Store, Starter: starter{s.Trigger}, Logs: s.logs,
+		Projects: registrar{s.Store, s.Trigger}, Settings: s.Store, Runs: view, Approvals: s.Store, Agents: s.Store, Starter: starter{s.Trigger}, Logs: s.logs,
 		OpenLog: func(id server.LogID) (api.LogReader, error) { return s.logs.Reader(id) },
-		Bell:    bell, NewCode: s.auth.NewCode, BaseURL: s.URL, Ready: s.Store.Ping, Metrics: metrics, Log: s.log,
+		Bell:    s.bell, NewCode: s.auth.NewCode, BaseURL: s.URL, Ready: s.Store.Ping, Metrics: metrics, Log: s.log,
 	}
 	site, err := web.New(web.Config{
-		Runs: view, Projects: s.Store, Agents: s.Store, Logs: s.logs, Bell: bell, Door: s.auth,
+		Runs: view, Projects: s.Store, Agents: s.Store, Logs: s.logs, Bell: s.bell, Door: s.auth,
 		Status: api.Status, Now: time.Now, Version: version, Log: s.log,
 	})
 	if err != nil {
@@ -215,53 +230,6 @@ func (l countedLogs) Append(id server.LogID, off int64, data, marks []byte) (int
 func (s *serverProcess) LoginLink() string {
 	code, _ := s.auth.NewCode()
 	return api.LoginURL(s.URL, code)
-}
-
-// lastRequests is how long requests under way may take when the server ends.
-const lastRequests = 5 * time.Second
-
-// Serve answers requests until ctx ends, and waits for all that it started.
-func (s *serverProcess) Serve(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer freeAfterStart().Stop()
-	srv := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		// Streams and websockets end with the server: their requests' contexts come from here.
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-	}
-	var parts sync.WaitGroup
-	ended := make(chan error, 1)
-	parts.Go(func() { ended <- s.gateway.Run(ctx) })
-	if s.poll > 0 {
-		parts.Go(func() { s.Trigger.Poll(ctx, s.poll) })
-	}
-	stopped := make(chan error, 1)
-	context.AfterFunc(ctx, func() {
-		limited, done := context.WithTimeout(context.WithoutCancel(ctx), lastRequests)
-		defer done()
-		err := srv.Shutdown(limited)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = srv.Close()
-		}
-		stopped <- err
-	})
-	err := srv.Serve(s.listener)
-	cancel()
-	err = errors.Join(unlessClosed(err), <-stopped, <-ended)
-	parts.Wait()
-	return err
-}
-
-func unlessClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serving: %w", err)
 }
 
 // Close gives everything back that openServer took.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tutti-ci/tutti/dsl"
 	"github.com/tutti-ci/tutti/dsl/plan"
@@ -20,6 +21,11 @@ func verdict(result plan.Result, cause string, colour bool) string {
 	if !colour {
 		return text
 	}
+	return colourful(result, text)
+}
+
+// colourful writes a text in the colour of a result.
+func colourful(result plan.Result, text string) string {
 	switch result {
 	case plan.Passed:
 		return "\x1b[32m" + text + reset
@@ -29,25 +35,31 @@ func verdict(result plan.Result, cause string, colour bool) string {
 	return "\x1b[33m" + text + reset
 }
 
+// A summaryRow says how an activity ended, or a job that none of its activities speaks for.
+type summaryRow struct {
+	name, took string
+	result     plan.Result
+	text       string
+}
+
 // summarise says how a run ended, how long each of its activities took, and where the time went.
 func summarise(out io.Writer, run server.Run, page string, colour bool) {
 	dsl.Format(out, run.Problems, colour)
 	fmt.Fprintf(out, "\nrun %d %s\n", run.ID, verdict(run.Result, run.Cause, colour))
-	width := 0
-	for _, j := range run.Jobs {
-		for _, a := range j.Activities {
-			width = max(width, len(j.Name)+1+len(a.Name))
-		}
+	var rows []summaryRow
+	for _, j := range tellingJobs(run) {
+		rows = append(rows, summaryOf(j)...)
 	}
-	for _, j := range run.Jobs {
-		for _, a := range j.Activities {
-			name := j.Name + "/" + a.Name
-			fmt.Fprintf(out, "  %s%s  %8s  %s\n", name, strings.Repeat(" ", width-len(name)),
-				took(a.StartedAt, a.FinishedAt), verdict(a.Result, a.Cause, colour))
+	width := 0
+	for _, r := range rows {
+		width = max(width, utf8.RuneCountInString(r.name))
+	}
+	for _, r := range rows {
+		text := r.text
+		if colour {
+			text = colourful(r.result, text)
 		}
-		if j.Result == plan.Lost { // which may have nothing to do with any of its activities
-			fmt.Fprintf(out, "  %s  %s\n", j.Name, verdict(j.Result, j.Cause, colour))
-		}
+		fmt.Fprintf(out, "  %s%s  %8s  %s\n", r.name, strings.Repeat(" ", width-utf8.RuneCountInString(r.name)), r.took, text)
 	}
 	if run.FinishedAt != nil && len(run.Jobs) > 0 {
 		fmt.Fprintln(out, whereTimeWent(run))
@@ -57,13 +69,53 @@ func summarise(out io.Writer, run server.Run, page string, colour bool) {
 	}
 }
 
-// whereTimeWent splits the time of a run, from its creation to its end: how long scripts ran, jobs waited for an agent,
-// and the rest, which is containers being made and Tutti itself. Jobs run side by side, so the parts are of all jobs'
-// time together.
+// summaryOf is what there is to say of a job: a line for each activity, or one for all of them where they say nothing.
+func summaryOf(j server.Job) []summaryRow {
+	if j.Kind == plan.KindApproval {
+		waited := "-"
+		if j.Approval != nil {
+			waited = took(j.Approval.AskedAt, j.FinishedAt)
+		}
+		return []summaryRow{{j.Title(), waited, j.Result, answer(j)}}
+	}
+	var rows []summaryRow
+	spoken := false // an activity ended as the job did
+	for _, a := range j.Activities {
+		rows = append(rows, summaryRow{j.Title() + "/" + a.Name, took(a.StartedAt, a.FinishedAt), a.Result, verdict(a.Result, a.Cause, false) + tries(a)})
+		spoken = spoken || a.Result == j.Result
+	}
+	whole := summaryRow{j.Title(), took(j.StartedAt, j.FinishedAt), j.Result, verdict(j.Result, j.Cause, false)}
+	switch {
+	case j.Result == plan.Skipped, len(rows) == 0:
+		return []summaryRow{whole}
+	case j.Result == plan.Lost, !spoken: // which may have nothing to do with any of its activities
+		rows = append(rows, whole)
+	}
+	return rows
+}
+
+// tries says how an activity came to its end if it was tried more than once.
+func tries(a server.Activity) string {
+	if len(a.Tries) == 0 {
+		return ""
+	}
+	var causes []string
+	for _, t := range a.Tries {
+		causes = append(causes, t.Cause)
+	}
+	return fmt.Sprintf(" (try %d, after %s)", len(a.Tries)+1, strings.Join(causes, "; "))
+}
+
+// whereTimeWent splits the time of a run, from its creation to its end: how long scripts ran, jobs waited for an agent or
+// for people, and the rest, which is containers being made and Tutti itself. Jobs run side by side, so the parts are of all
+// jobs' time together.
 func whereTimeWent(run server.Run) string {
-	var scripts, jobs, queue time.Duration
+	var scripts, jobs, queue, people time.Duration
 	for _, j := range run.Jobs {
-		if j.StartedAt == nil || j.FinishedAt == nil {
+		if j.Approval != nil && j.Approval.AskedAt != nil && j.FinishedAt != nil {
+			people += j.FinishedAt.Sub(*j.Approval.AskedAt)
+		}
+		if j.StartedAt == nil || j.FinishedAt == nil || j.Kind != plan.KindJob {
 			continue
 		}
 		jobs += j.FinishedAt.Sub(*j.StartedAt)
@@ -76,8 +128,12 @@ func whereTimeWent(run server.Run) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s from start to end; of all jobs together %s ran scripts, %s made containers and moved files, %s waited for a free place on an agent",
+	text := fmt.Sprintf("%s from start to end; of all jobs together %s ran scripts, %s made containers and moved files, %s waited for a free place on an agent",
 		short(run.FinishedAt.Sub(run.CreatedAt)), short(scripts), short(max(0, jobs-scripts)), short(max(0, queue)))
+	if people > 0 {
+		text += fmt.Sprintf(", %s waited for people", short(people))
+	}
+	return text
 }
 
 // took is the time between two moments, or a dash where one is missing.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,9 +16,9 @@ import (
 	"github.com/tutti-ci/tutti/server"
 )
 
-// isTerminal says whether a person reads w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// isTerminal says whether a person is at the other end of a console's In, Out or Err.
+func isTerminal(end any) bool {
+	f, ok := end.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
@@ -30,12 +34,39 @@ func widthOf(w io.Writer) func() int {
 	}
 }
 
-// show follows a run in the way that suits whoever reads out: live with prefixes on a terminal, plain logs elsewhere.
-func show(ctx context.Context, out io.Writer, src source, id server.RunID) (server.Run, error) {
-	if !isTerminal(out) {
-		return follow(ctx, src, id, newPlainView(out))
+// readYes reads a yes or a no from the terminal of this process, until ctx ends.
+func readYes(ctx context.Context, out io.Writer) (bool, error) {
+	tty, err := os.Open("/dev/tty") // unlike the standard input, it can be closed under a read
+	if err != nil {
+		return false, fmt.Errorf("opening the terminal: %w", err)
 	}
-	v := newTerminalView(out, widthOf(out), time.Now)
+	defer tty.Close()
+	defer context.AfterFunc(ctx, func() { _ = tty.Close() })()
+	lines := bufio.NewScanner(tty)
+	for lines.Scan() {
+		switch strings.ToLower(strings.TrimSpace(lines.Text())) {
+		case "y", "yes":
+			return true, nil
+		case "n", "no":
+			return false, nil
+		}
+		fmt.Fprint(out, "y or n? ")
+	}
+	return false, errors.Join(ctx.Err(), lines.Err(), io.EOF)
+}
+
+// show follows a run in the way that suits whoever reads: live with prefixes on a terminal, plain logs elsewhere.
+func show(ctx context.Context, con console, src source, id server.RunID, a *answers) (server.Run, error) {
+	if !isTerminal(con.Out) {
+		v := newPlainView(con.Out)
+		v.nodes.local = a != nil
+		return a.follow(ctx, src, id, v)
+	}
+	v := newTerminalView(con.Out, widthOf(con.Out), time.Now)
+	v.nodes.local = a != nil
+	if a != nil && isTerminal(con.In) {
+		a.ask = v.Ask
+	}
 	ticking, stop := context.WithCancel(ctx)
 	var ticks sync.WaitGroup
 	ticks.Go(func() {
@@ -50,7 +81,7 @@ func show(ctx context.Context, out io.Writer, src source, id server.RunID) (serv
 			}
 		}
 	})
-	run, err := follow(ctx, src, id, v)
+	run, err := a.follow(ctx, src, id, v)
 	stop()
 	ticks.Wait()
 	v.Finish()

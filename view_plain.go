@@ -19,31 +19,54 @@ type plainView struct {
 	mu    sync.Mutex // guards the fields below and writes to out
 	turn  *sync.Cond // a log's turn has come, or it has room again
 	order []*plainLog
+	nodes nodes
+	later []string // lines to print between two logs
 }
 
 // spoolLimit is how many bytes of a log wait in memory for their turn.
 const spoolLimit = 1 << 20
 
 func newPlainView(out io.Writer) *plainView {
-	v := &plainView{out: out}
+	v := &plainView{out: out, nodes: nodes{jobs: map[string]server.Job{}}}
 	v.turn = sync.NewCond(&v.mu)
 	return v
 }
 
+func (v *plainView) Jobs(jobs []server.Job) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.nodes.learn(jobs)
+}
+
 func (v *plainView) Changed(ch server.Change) {
-	if ch.Kind == "job" && ch.State == plan.Done && ch.Result == plan.Skipped {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if len(v.order) == 0 {
-			fmt.Fprintf(v.out, "==> %s: skipped, %s\n", ch.Job, ch.Cause)
-		}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	text := v.nodes.news(ch)
+	if text != "" {
+		text = v.nodes.title(ch.Job, "") + ": " + text
+	} else if ch.Kind == "run" && ch.State == plan.Waiting && ch.WaitsFor != "" {
+		text = "waiting for " + ch.WaitsFor
 	}
+	if text != "" {
+		v.later = append(v.later, text)
+	}
+	if len(v.order) == 0 {
+		v.between()
+	}
+}
+
+// between prints what has come up while a log was being printed.
+func (v *plainView) between() {
+	for _, text := range v.later {
+		fmt.Fprintf(v.out, "==> %s\n", text)
+	}
+	v.later = nil
 }
 
 func (v *plainView) Log(job, activity string) io.WriteCloser {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	l := &plainLog{view: v, title: job + "/" + activity}
+	l := &plainLog{view: v, title: v.nodes.title(job, activity)}
 	v.order = append(v.order, l)
 	if len(v.order) == 1 {
 		l.begin()
@@ -83,6 +106,7 @@ func (l *plainLog) Close() error {
 	for len(v.order) > 0 && v.order[0].done {
 		v.order[0].end()
 		v.order = v.order[1:]
+		v.between()
 		if len(v.order) > 0 {
 			v.order[0].begin()
 		}

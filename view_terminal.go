@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,15 +26,16 @@ type terminalView struct {
 
 	mu      sync.Mutex // guards the fields below and writes to out
 	began   time.Time
-	running []string // "job/activity", in the order of their start
-	queued  map[string]string
-	prefix  int // width of the widest prefix so far
+	nodes   nodes
+	running []string          // titles of activities, in the order of their start
+	waiting map[string]string // what the run, whose key is "", and its jobs wait for
+	prefix  int               // width of the widest prefix so far
 	frame   int
 	shown   bool // the progress line is on the screen
 }
 
 func newTerminalView(out io.Writer, width func() int, now func() time.Time) *terminalView {
-	return &terminalView{out: out, width: width, now: now, began: now(), queued: map[string]string{}}
+	return &terminalView{out: out, width: width, now: now, began: now(), nodes: nodes{jobs: map[string]server.Job{}}, waiting: map[string]string{}}
 }
 
 const (
@@ -60,46 +63,75 @@ func (v *terminalView) Finish() {
 	v.erase()
 }
 
+// Ask asks a question and waits for a yes or a no. Nothing else is written meanwhile.
+func (v *terminalView) Ask(ctx context.Context, text string) (bool, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.erase()
+	fmt.Fprintf(v.out, "%s [y/n] ", text)
+	return readYes(ctx, v.out)
+}
+
+func (v *terminalView) Jobs(jobs []server.Job) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.nodes.learn(jobs)
+}
+
 func (v *terminalView) Changed(ch server.Change) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch ch.Kind {
-	case "job":
-		v.jobChanged(ch)
 	case "activity":
-		name := ch.Job + "/" + ch.Activity
-		v.running = slices.DeleteFunc(v.running, func(n string) bool { return n == name })
-		if ch.State == plan.Running {
-			v.running = append(v.running, name)
-		}
-		if ch.State == plan.Done && ch.Result != plan.Passed {
-			v.line(ch.Job, ch.Activity, []byte(verdict(ch.Result, ch.Cause, true)))
-		}
+		v.activityChanged(ch)
+	default:
+		v.jobChanged(ch)
 	}
 	v.progress()
 }
 
-func (v *terminalView) jobChanged(ch server.Change) {
-	delete(v.queued, ch.Job)
-	if ch.State == plan.Queued {
-		v.queued[ch.Job] = ch.WaitsFor
+func (v *terminalView) activityChanged(ch server.Change) {
+	name := v.nodes.title(ch.Job, ch.Activity)
+	v.running = slices.DeleteFunc(v.running, func(n string) bool { return n == name })
+	if ch.State == plan.Running {
+		v.running = append(v.running, name)
 	}
-	if ch.State == plan.Done && ch.Result == plan.Skipped {
-		v.line(ch.Job, "", []byte(verdict(ch.Result, ch.Cause, true)))
+	if ch.State == plan.Done && ch.Result != plan.Passed && !v.skipped(ch.Job) {
+		v.line(ch.Job, ch.Activity, []byte(verdict(ch.Result, ch.Cause, true)))
+	}
+}
+
+// skipped says whether a whole job is: one line is enough for it.
+func (v *terminalView) skipped(job string) bool { return v.nodes.jobs[job].Result == plan.Skipped }
+
+// jobChanged takes note of a change of a job, or of the run.
+func (v *terminalView) jobChanged(ch server.Change) {
+	delete(v.waiting, ch.Job)
+	asked := asks(v.nodes.jobs[ch.Job])
+	switch {
+	case ch.State == plan.Queued:
+		v.waiting[ch.Job] = strings.TrimSuffix("waiting to start "+v.nodes.title(ch.Job, "")+": "+ch.WaitsFor, ": ")
+	case ch.State == plan.Waiting && asked:
+		v.waiting[ch.Job] = "waiting for the approval " + ch.Job
+	case ch.State == plan.Waiting && ch.Kind == "run" && ch.WaitsFor != "":
+		v.waiting[ch.Job] = "waiting for " + ch.WaitsFor
+	}
+	if text := v.nodes.news(ch); text != "" && !(asked && v.nodes.local) { // which Ask says
+		v.line(ch.Job, "", []byte(colourful(ch.Result, text)))
 	}
 }
 
 func (v *terminalView) Log(job, activity string) io.WriteCloser {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.prefix = max(v.prefix, utf8.RuneCountInString(job+"/"+activity))
+	v.prefix = max(v.prefix, utf8.RuneCountInString(v.nodes.title(job, activity)))
 	return &terminalLog{view: v, job: job, activity: activity}
 }
 
 // line writes one line of an activity above the progress line.
 func (v *terminalView) line(job, activity string, text []byte) {
 	v.erase()
-	name := strings.TrimSuffix(job+"/"+activity, "/")
+	name := v.nodes.title(job, activity)
 	pad := strings.Repeat(" ", max(0, v.prefix-utf8.RuneCountInString(name)))
 	fmt.Fprintf(v.out, "%s%s%s%s │ %s%s\n", colourOf(job), name, reset, pad, text, reset)
 }
@@ -110,8 +142,8 @@ func (v *terminalView) progress() {
 	what := strings.Join(v.running, ", ")
 	if what == "" {
 		what = "waiting"
-		for job, reason := range v.queued {
-			what = strings.TrimSuffix("waiting to start "+job+": "+reason, ": ")
+		for _, job := range slices.Sorted(maps.Keys(v.waiting)) {
+			what = v.waiting[job]
 		}
 	}
 	text := fmt.Sprintf("%c %s %s", frames[v.frame%len(frames)], v.now().Sub(v.began).Truncate(time.Second), what)
