@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -104,7 +103,7 @@ func (s *workspaces) fetchOnce(ctx context.Context, name string, c wire.Claim) (
 	if file, err := os.Open(name); err == nil {
 		return file, nil // somebody was faster
 	}
-	file, err := s.fetch(ctx, name, c)
+	file, err := s.fetchPatiently(ctx, name, c)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the workspace: %w", err)
 	}
@@ -112,36 +111,6 @@ func (s *workspaces) fetchOnce(ctx context.Context, name string, c wire.Claim) (
 		s.log.Warn("the cache of workspaces cannot be tidied", "error", err)
 	}
 	return file, nil
-}
-
-func (s *workspaces) fetch(ctx context.Context, name string, c wire.Claim) (*os.File, error) {
-	req, err := s.dialer.WorkspaceRequest(ctx, s.agent, c)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close() // only read
-	if err := wire.CheckResponse(resp); err != nil {
-		return nil, err
-	}
-	tmp, err := os.CreateTemp(s.dir, "fetch-*")
-	if err != nil {
-		return nil, err
-	}
-	_, err = io.Copy(tmp, resp.Body)
-	if err == nil {
-		_, err = tmp.Seek(0, io.SeekStart)
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		return nil, errors.Join(err, tmp.Close(), os.Remove(tmp.Name()))
-	}
-	return tmp, nil
 }
 
 // prune drops the workspaces that were not used for longest, until the others fit. Who reads one keeps it open.

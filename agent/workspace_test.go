@@ -34,9 +34,6 @@ func TestWorkspaces(t *testing.T) {
 	s, err := openWorkspaces(dir, wire.Dialer{URL: web.URL, Token: "secret"}, "me", slog.New(slog.DiscardHandler))
 	must(t, err)
 
-	if _, err := s.open(t.Context(), offer(1)); err == nil {
-		t.Error("a workspace that broke off was taken")
-	}
 	var done sync.WaitGroup
 	for range 8 {
 		done.Go(func() {
@@ -90,5 +87,36 @@ func TestWorkspacesCannotBePruned(t *testing.T) {
 	defer file.Close()
 	if got, err := io.ReadAll(file); err != nil || string(got) != "files" {
 		t.Errorf("the workspace is %q (%v)", got, err)
+	}
+}
+
+// TestWorkspaceWaitsForTheServer has the server be away, refuse, and then be itself: a job must not be lost by that.
+func TestWorkspaceWaitsForTheServer(t *testing.T) {
+	var requests atomic.Int64
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		switch requests.Add(1) {
+		case 1:
+			http.Error(w, "the server is being stopped", http.StatusServiceUnavailable)
+		case 2:
+			panic(http.ErrAbortHandler)
+		case 3:
+			fmt.Fprint(w, "files")
+		default:
+			http.Error(w, "there is no such commit", http.StatusNotFound)
+		}
+	}))
+	defer web.Close()
+	s, err := openWorkspaces(filepath.Join(t.TempDir(), "workspaces"), wire.Dialer{URL: web.URL, Token: "secret"}, "me", slog.New(slog.DiscardHandler))
+	must(t, err)
+	file, err := s.open(t.Context(), offer(1))
+	must(t, err)
+	defer file.Close()
+	if got, err := io.ReadAll(file); err != nil || string(got) != "files" || requests.Load() != 3 {
+		t.Errorf("the workspace is %q (%v) after %d requests", got, err, requests.Load())
+	}
+	other := offer(1)
+	other.Commit = "c2"
+	if _, err := s.open(t.Context(), other); err == nil || requests.Load() != 4 {
+		t.Errorf("a refusal for good was tried again: %v after %d requests", err, requests.Load())
 	}
 }
