@@ -87,6 +87,16 @@ func (gs globs) match(text string) bool {
 	return wanted || !positive
 }
 
+// steps is what a meter charges for paths of so many bytes together: each glob takes time in the product of both lengths.
+func (gs globs) steps(bytes int) int {
+	n := 0
+	for _, g := range gs {
+		n += len(g.text)
+	}
+	const perStep = 512
+	return 1 + bytes*n/perStep
+}
+
 func (gs globs) String() string {
 	texts := make([]string, len(gs))
 	for i, g := range gs {
