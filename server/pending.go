@@ -2,6 +2,9 @@ package server
 
 import "github.com/tutti-ci/tutti/dsl/plan"
 
+// MaxInstances bounds the jobs of a run, the instances of its matrices included, also where these come to be while it runs.
+const MaxInstances = 5000
+
 // A Pending is a node of a run that goes on only once the compiler has answered.
 type Pending struct {
 	JobRef

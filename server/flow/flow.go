@@ -31,6 +31,7 @@ type Questions interface {
 
 // Answers is where the store takes the compiler's answers. A Conflict says that nobody waits for one any more.
 type Answers interface {
+	// Expand answers Invalid for what cannot be a plan.
 	Expand(ctx context.Context, node server.JobRef, jobs []plan.Job) error
 	FailNode(ctx context.Context, node server.JobRef, cause string) error
 	Conclude(ctx context.Context, node server.JobRef, outputs map[string]json.RawMessage, problem string) error

@@ -235,6 +235,7 @@ func TestProblemsFailTheJob(t *testing.T) {
 		"Mistake":    {dsl.Response{Problems: mistake}, "The list has no element 3 (.tutti/ci.hcl:7)"},
 		"Nothing":    {dsl.Response{}, "the compiler has no plan for it, though all that it needs is known"},
 		"StillLater": {dsl.Response{Jobs: []plan.Job{{Name: "late", Deferred: true}}}, "the compiler has no plan for it, though all that it needs is known"},
+		"Other":      {dsl.Response{Jobs: []plan.Job{{Name: "late"}, {Name: "other"}}}, `planning job "late" of run 1: "other" is no instance of it`},
 		"Wants":      {dsl.Response{Wants: &dsl.Wants{Tree: true}}, "the compiler asks for files of the commit that it did not ask for when the run was planned"},
 	} {
 		t.Run(name, func(t *testing.T) {

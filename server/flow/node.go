@@ -30,11 +30,15 @@ func (f *Flow) plan(ctx context.Context, node server.JobRef, k server.Known) err
 	case problem == "" && (len(res.Jobs) == 0 || res.Jobs[0].Deferred):
 		problem = "the compiler has no plan for it, though all that it needs is known"
 	}
-	if problem != "" {
-		f.Log.Info("a job cannot be planned", "run", node.Run, "job", node.Job, "problem", problem)
-		return f.Store.FailNode(ctx, node, problem)
+	if problem == "" {
+		err := f.Store.Expand(ctx, node, res.Jobs)
+		if server.KindOf(err) != server.Invalid || err == nil {
+			return err
+		}
+		problem = err.Error() // to ask again would bring the same answer
 	}
-	return f.Store.Expand(ctx, node, res.Jobs)
+	f.Log.Info("a job cannot be planned", "run", node.Run, "job", node.Job, "problem", problem)
+	return f.Store.FailNode(ctx, node, problem)
 }
 
 // conclude computes what a job that has ended puts out. Of a job that did not pass that is what can be had; the rest is null.

@@ -60,14 +60,16 @@ func (t *tx) causeOf(ctx context.Context, run server.RunID, result plan.Result) 
 			return reason, nil
 		}
 	}
-	return t.firstCause(ctx, `j.run = ? AND j.kind <> 'matrix' AND j.result = ?`, run, result)
+	return t.firstCause(ctx, `j.run = ? AND j.result = ?`, run, result)
 }
 
-// firstCause says in a sentence why the first of some jobs ended as it did; empty if there is none.
+// firstCause says in a sentence why the first of some jobs ended as it did; empty if there is none. A matrix is only named if
+// it has no instances.
 func (t *tx) firstCause(ctx context.Context, where string, args ...any) (string, error) {
 	causes, err := collect(ctx, t.sql, scanCause, `SELECT j.name, j.matrix_of, j.matrix, j.result, j.cause, COALESCE(a.name, ''), COALESCE(a.cause, '')
 		FROM jobs j LEFT JOIN activities a ON a.run = j.run AND a.job = j.name AND a.result = j.result
-		WHERE `+where+` ORDER BY j.finished_at, j.position, j.part, a.position LIMIT 1`, args...)
+		WHERE `+where+` AND (j.kind <> 'matrix' OR NOT EXISTS (SELECT 1 FROM jobs i WHERE i.run = j.run AND i.matrix_of = j.name AND i.matrix_of <> ''))
+		ORDER BY j.finished_at, j.position, j.part, a.position LIMIT 1`, args...)
 	if err != nil {
 		return "", fmt.Errorf("reading cause: %w", err)
 	}
@@ -89,7 +91,7 @@ func scanCause(row scanner) (string, error) {
 	}
 	title := plan.Title(name, of, values)
 	switch {
-	case activity != "" && activityCause != "":
+	case activity != "" && activityCause != "" && activityCause != cause: // else it is the job's own
 		return title + "/" + activity + ": " + activityCause, nil
 	case cause != "":
 		return title + ": " + cause, nil

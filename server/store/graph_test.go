@@ -239,6 +239,35 @@ func TestMatrix(t *testing.T) {
 	})
 }
 
+// A run says why it ended as it did, in the words of what was first.
+func TestCauseOfRun(t *testing.T) {
+	skipped := with(job("a"), func(j *plan.Job) { j.Skip = "when is false: 1 > 2" })
+	empty := matrix("m", 0)[0]
+	late := with(deferred("m"), func(j *plan.Job) { j.Kind = plan.KindMatrix })
+	for name, test := range map[string]struct {
+		nodes []plan.Job
+		want  string
+	}{
+		"Skipped":     {[]plan.Job{skipped, job("b", "a")}, "a: when is false: 1 > 2"},
+		"EmptyMatrix": {[]plan.Job{empty, job("b", "m")}, "m: its matrix has no instance"},
+		"NoPlan":      {[]plan.Job{late, job("b", "m")}, "m: no such element"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := ready(t)
+			r := create(t, db, test.nodes...)
+			if name == "NoPlan" {
+				if err := db.FailNode(t.Context(), server.JobRef{Run: r.ID, Job: "m"}, "no such element"); err != nil {
+					t.Fatal(err)
+				}
+				r = read(t, db, r.ID)
+			}
+			if r.State != plan.Done || r.Cause != test.want {
+				t.Errorf("the run is %s: %q, want %q", r.State, r.Cause, test.want)
+			}
+		})
+	}
+}
+
 func TestPlansThatCouldNeverEnd(t *testing.T) {
 	db := ready(t)
 	for name, jobs := range map[string][]plan.Job{

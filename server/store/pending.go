@@ -26,7 +26,8 @@ func (db *DB) Pending(ctx context.Context) ([]server.Pending, error) {
 }
 
 // Expand gives a node that is being planned its plan: the node itself, followed by its instances if it is a matrix. Its edges
-// stay as they are. It answers a Conflict if the node is not being planned (any more).
+// stay as they are. It answers a Conflict if the node is not being planned (any more), and Invalid if this cannot be its plan, or
+// makes the run too large.
 func (db *DB) Expand(ctx context.Context, ref server.JobRef, nodes []plan.Job) error {
 	if err := checkExpansion(ref, nodes); err != nil {
 		return err
@@ -49,19 +50,35 @@ func (db *DB) Expand(ctx context.Context, ref server.JobRef, nodes []plan.Job) e
 		if err := t.replan(ctx, ref, at.node); err != nil {
 			return err
 		}
-		return t.insertInstances(ctx, ref.Run, at, nodes[1:])
+		if err := t.insertInstances(ctx, ref.Run, at, nodes[1:]); err != nil {
+			return err
+		}
+		return t.checkSize(ctx, ref)
 	})
 }
 
 // checkExpansion refuses what cannot be the answer to the question for a node.
 func checkExpansion(ref server.JobRef, nodes []plan.Job) error {
 	if len(nodes) == 0 || nodes[0].Name != ref.Job || nodes[0].Deferred {
-		return fmt.Errorf("planning job %q of run %d: the answer is not about it", ref.Job, ref.Run)
+		return server.Errorf(server.Invalid, "planning job %q of run %d: the answer is not about it", ref.Job, ref.Run)
 	}
 	for _, n := range nodes[1:] {
 		if n.Of != ref.Job || nodes[0].Kind != plan.KindMatrix || n.Deferred {
-			return fmt.Errorf("planning job %q of run %d: %q is no instance of it", ref.Job, ref.Run, n.Name)
+			return server.Errorf(server.Invalid, "planning job %q of run %d: %q is no instance of it", ref.Job, ref.Run, n.Name)
 		}
+	}
+	return nil
+}
+
+// checkSize refuses a run that grew too large: the compiler sees one node at a time.
+func (t *tx) checkSize(ctx context.Context, ref server.JobRef) error {
+	var jobs int
+	err := t.sql.QueryRowContext(ctx, `SELECT COUNT(*) FROM jobs WHERE run = ? AND kind = ''`, ref.Run).Scan(&jobs)
+	if err != nil {
+		return fmt.Errorf("counting jobs of run: %w", err)
+	}
+	if jobs > server.MaxInstances {
+		return server.Errorf(server.Invalid, "with the instances of %q, the run has %d jobs; at most %d are allowed", ref.Job, jobs, server.MaxInstances)
 	}
 	return nil
 }

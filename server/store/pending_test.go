@@ -76,14 +76,26 @@ func TestExpand(t *testing.T) {
 		}
 		wantStates(t, read(t, db, r.ID), "running | test: done failed | late: queued | late.1: queued")
 	})
+	t.Run("ErrTooMany", func(t *testing.T) {
+		db := ready(t)
+		late := with(deferred("late"), func(j *plan.Job) { j.Kind = plan.KindMatrix })
+		r := create(t, db, append([]plan.Job{late}, matrix("early", server.MaxInstances-256)...)...)
+		ref := server.JobRef{Run: r.ID, Job: "late"}
+		err := db.Expand(t.Context(), ref, matrix("late", 257))
+		wantKind(t, err, server.Invalid)
+		if err.Error() != `with the instances of "late", the run has 5001 jobs; at most 5000 are allowed` {
+			t.Errorf("error is %q", err)
+		}
+		if err := db.Expand(t.Context(), ref, matrix("late", 256)); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("ErrOtherNodes", func(t *testing.T) {
 		db := ready(t)
 		r := create(t, db, job("test"), deferred("late", "test"))
 		finish(t, db, start(t, db, r.ID, "test"), plan.Passed, "")
 		for _, answer := range [][]plan.Job{nil, {job("other")}, {deferred("late")}, {job("late"), job("x")}, append(matrix("late", 1), job("x"))} {
-			if err := db.Expand(t.Context(), server.JobRef{Run: r.ID, Job: "late"}, answer); err == nil {
-				t.Errorf("%+v is taken", answer)
-			}
+			wantKind(t, db.Expand(t.Context(), server.JobRef{Run: r.ID, Job: "late"}, answer), server.Invalid)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
+	"github.com/tutti-ci/tutti/server/store"
 )
 
 func TestSettings(t *testing.T) {
@@ -88,6 +89,44 @@ func TestSecrets(t *testing.T) {
 	wantKind(t, err, server.Invalid)
 	if strings.Contains(err.Error(), "hush") {
 		t.Errorf("the error shows the value: %v", err)
+	}
+}
+
+// What was a secret is not left in what the database does not use any more.
+func TestSecretsThatAreGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tutti.db")
+	db, err := store.Open(t.Context(), path, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepare(t, db)
+	for _, value := range []string{"hunter2-was-replaced", "hunter2-was-removed"} {
+		if err := db.SetSecret(t.Context(), server.Setting{Project: "app", Name: "token", Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.RemoveSecret(t.Context(), "app", "", "token"); err != nil {
+		t.Fatal(err)
+	}
+	r := create(t, db, producer())
+	c := start(t, db, r.ID, "build")
+	report := end(c, 1, plan.Passed, "")
+	report.Activities[0].Outputs = raw("image", `"app:1"`, "token", `"hunter2-was-put-out"`)
+	if err := db.Report(t.Context(), "a1", report); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Conclude(t.Context(), c.Ref(), raw("image", `"app:1"`, "token", `"hunter2-was-put-out"`), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := bytes.Index(data, []byte("hunter2")); i >= 0 {
+		t.Errorf("the file holds %q", data[i:i+20])
 	}
 }
 

@@ -75,7 +75,8 @@ func (db *DB) open(ctx context.Context, path string) error {
 	}
 	pragmas := "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)"
 	name := (&url.URL{Scheme: "file", Path: abs}).String()
-	if db.writer, err = sql.Open("sqlite", name+"?"+pragmas+"&_pragma=journal_mode(WAL)&_txlock=immediate"); err != nil {
+	// With secure_delete, a secret that is removed or replaced is not left in the free space of the file.
+	if db.writer, err = sql.Open("sqlite", name+"?"+pragmas+"&_pragma=secure_delete(1)&_pragma=journal_mode(WAL)&_txlock=immediate"); err != nil {
 		return fmt.Errorf("opening database: %w", err)
 	}
 	db.writer.SetMaxOpenConns(1)

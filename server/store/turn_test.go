@@ -177,7 +177,7 @@ func TestJobsTakeTurns(t *testing.T) {
 		finish(t, db, start(t, db, 1, "test"), plan.Passed, "")
 		want(t, db, 1, "deploy", "done canceled replaced by run 2 (group prod)") // it would undo what run 2 does
 		want(t, db, 1, "after", "done skipped needs deploy, which was canceled")
-		wantBriefs(t, db, []server.Run{{ID: 1}}, "done canceled deploy/do: replaced by run 2 (group prod)")
+		wantBriefs(t, db, []server.Run{{ID: 1}}, "done canceled deploy: replaced by run 2 (group prod)")
 		finish(t, db, start(t, db, 3, "test"), plan.Passed, "")
 		want(t, db, 3, "deploy", "waiting run 2 (group prod)")
 		held, err := db.HeldJobs(t.Context(), "a1")
