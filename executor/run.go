@@ -97,8 +97,8 @@ func (w *walk) outcome() Outcome {
 		results[i] = e.Result
 	}
 	whole := Outcome{Result: plan.Worst(results...)}
-	if whole.Result == "" {
-		whole.Result = plan.Passed // of nothing
+	if whole.Result == "" || whole.Result == plan.Skipped {
+		whole.Result = plan.Passed // it ran, and there was nothing to do
 	}
 	i := slices.IndexFunc(w.ends, func(e ended) bool { return e.Result == whole.Result })
 	switch whole.Result {

@@ -44,6 +44,8 @@ func TestTurns(t *testing.T) {
 	allowed.Activities[0].AllowFailure = true
 	when := on(passed, "", always)
 	when.Activities[0].Skip, when.Activities[2].Skip = "when is false: 1 > 2", "when is false: x"
+	idle := on(passed, failed)
+	idle.Activities[0].Skip = "when is false: 1 > 2"
 	bounded, cleaned := on(passed, failed, always), on(always, passed, always)
 	bounded.Timeout, cleaned.Timeout = plan.Duration(time.Hour), plan.Duration(time.Hour)
 	bounded.Activities[0].AllowFailure = true
@@ -69,6 +71,8 @@ func TestTurns(t *testing.T) {
 				"start c", "c passed:  [exit 0]", "start d", "d passed:  [exit 0]"}},
 		"WhenIsFalse": {job: when, room: script{"b": ends(0)}, result: plan.Passed,
 			want: []string{"a skipped: when is false: 1 > 2", "start b", "b passed:  [exit 0]", "c skipped: when is false: x"}},
+		"WhenIsFalseOfAll": {job: idle, result: plan.Passed,
+			want: []string{"a skipped: when is false: 1 > 2", `b skipped: run_on is "failed", and nothing before it failed`}},
 		"Canceled": {job: on(passed, failed, always, passed, always), room: script{"a": hangs(143), "c": slow(5 * time.Minute), "e": ends(0)}, cancel: []error{dana},
 			result: plan.Canceled, cause: "canceled by dana",
 			want: []string{"start a", "a canceled: canceled by dana [exit 143]", "b canceled: canceled by dana", "start c", "c passed:  [exit 0]",

@@ -32,7 +32,8 @@ func (r Result) Satisfies() bool { return r == Passed || r == Warned }
 var severity = map[Result]int{Passed: 1, Skipped: 2, Warned: 3, Canceled: 4, Lost: 5, Failed: 6}
 
 // Worst sums parts up: the result of a run out of those of its jobs, of a job out of those of its activities. Parts
-// that were skipped do not colour a whole in which something else passed; a whole of skipped parts is skipped.
+// that were skipped do not colour a whole in which something else passed; a whole of skipped parts is skipped, but for a job
+// that ran: it had nothing to do, and passed (see package executor).
 func Worst(results ...Result) Result {
 	worst, passed := Result(""), false
 	for _, r := range results {
