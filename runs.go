@@ -245,7 +245,7 @@ func cancelCommand(con console) *cobra.Command {
 			if flags.json {
 				return printJSON(con.Out, run)
 			}
-			text := "is being canceled; what has run_on = \"always\" still runs, unless you cancel once more"
+			text := "is being canceled; what has run_on = \"always\" still runs, unless the run was canceled twice"
 			if run.State == plan.Done {
 				text = "is canceled"
 			}
