@@ -60,7 +60,7 @@ func (c *Compiler) parse(req Request) (*Config, []plan.Problem) {
 		}
 	}
 	c.mu.Unlock()
-	config, list := ParseAll(req.Files, req.Libraries)
+	config, list := ParseAll(req)
 	if config != nil {
 		c.keep(keptConfig{key, config, list, sizeOf(req)})
 	}
@@ -108,6 +108,7 @@ func keyOf(req Request) [sha256.Size]byte {
 		}
 		text(nil)
 	}
+	text([]byte(req.Release))
 	files(req.Files)
 	for _, l := range req.Libraries {
 		for _, part := range []string{l.Name, l.Source, l.Version, l.Commit} {

@@ -119,6 +119,7 @@ type Config struct {
 	libraries     map[string]bool // the declared ones, and whether their content is at hand
 	trees         map[string]tree // of the libraries, by name
 	wants         []LibraryRef    // libraries that are not at hand
+	needs         *releases       // nil if any release will do
 
 	mu sync.Mutex // guards m, and the state of every expression that is bound to it
 	m  *meter
@@ -141,12 +142,16 @@ func (c *Config) Pipelines() []PipelineInfo {
 // Parse reads files and answers what they declare, or every mistake that needs no event to be found: expressions are
 // evaluated with unknown values for each kind of event. Config is nil if there is an error; problems may hold warnings all
 // the same. Libraries are not looked at; ParseAll does.
-func Parse(files []File) (*Config, []plan.Problem) { return ParseAll(files, nil) }
+func Parse(files []File) (*Config, []plan.Problem) { return ParseAll(Request{Files: files}) }
 
-// ParseAll is Parse for files that use libraries. What is not among them is taken to be right.
-func ParseAll(files []File, libraries []Library) (*Config, []plan.Problem) {
+// ParseAll is Parse for the files of a request, with its release and libraries. What a library that is not among these declares is
+// taken to be right.
+func ParseAll(req Request) (*Config, []plan.Problem) {
 	ps := &problems{}
-	config := parse(files, libraries, ps)
+	config := parse(req.Files, req.Libraries, ps)
+	if config != nil {
+		config.needs.check(req.Release, ps)
+	}
 	if ps.failed() {
 		config = nil
 	}

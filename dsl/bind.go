@@ -23,6 +23,8 @@ type value struct {
 	library string
 	// late says that it is known only once an activity is about to begin.
 	late bool
+	// spares says that it takes nothing sensitive out of job.x.each.
+	spares bool
 	// varies are the parts of an event that the value depends on, and that are null for some kinds of events: checked for one
 	// kind, it is not checked for all.
 	varies parts
@@ -84,6 +86,9 @@ type binder struct {
 
 // bind checks an argument, for evaluation later. It answers nil, which stands for an argument that is not set, if there is none.
 func (b *builder) bind(n *node, name string) *value {
+	if n.args[name] == nil {
+		return nil
+	}
 	return b.bindAs(n.title(), n.args[name])
 }
 
@@ -95,12 +100,16 @@ func (b *builder) bindAs(owner string, a *argument) *value {
 	if b.scope.definition != nil {
 		c.v.library = b.scope.definition.library
 	}
-	for _, t := range hclsyntax.Variables(a.expr) {
-		if !c.reference(t) {
-			c.spoiled[t.SourceRange().Start.Byte] = true
+	if !isPlain(a.expr) {
+		for _, t := range hclsyntax.Variables(a.expr) {
+			if !c.reference(t) {
+				c.spoiled[t.SourceRange().Start.Byte] = true
+			}
 		}
+		c.nodes(a.expr)
 	}
-	c.nodes(a.expr)
+	c.v.spares = c.sparing(a.expr)
+	c.v.late = c.v.late || !c.v.spares
 	for _, r := range c.v.refs {
 		if r.root == "local" {
 			c.v.locals = append(c.v.locals, r.name)

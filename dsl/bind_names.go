@@ -114,7 +114,7 @@ func (c *binder) namedNode(r reference, t hcl.Traversal, at place) bool {
 	case got == "outputs" && !c.outputNamed(r, t, to.outputNames(), `output "name" { value = ... }`):
 		return false
 	}
-	c.v.late = c.v.late || to.isSensitive(r)
+	c.v.late = c.v.late || to.matrix == nil && to.isSensitive(r)
 	if c.here.job != nil {
 		c.here.job.addEdge(edge{to: to, at: r.at})
 	}

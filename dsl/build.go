@@ -111,12 +111,8 @@ func (b *builder) language(n *node) {
 	if v != nil && (got.Type() != cty.Number || !got.RawEquals(cty.NumberIntVal(1))) {
 		b.ps.add(codeValue, v.at, "Unknown language", "This release reads language 1. Write tutti { language = 1 }.")
 	}
-	text, v := b.text(n, "server")
-	if v == nil {
-		return
-	}
-	if _, err := semverMatches().Call([]cty.Value{cty.StringVal("1.0.0"), cty.StringVal(text)}); err != nil {
-		b.ps.add(codeValue, v.at, "Invalid constraint", `%s must be a constraint such as ">= 1.2".`, v.title())
+	if text, v := b.text(n, "server"); v != nil {
+		b.config.needs = b.releases(text, v)
 	}
 }
 

@@ -8,16 +8,20 @@ func (c *Config) check(ps *problems) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.m.reset()
-	all := &evaluator{config: c, ps: ps, commit: unknownTree{}}
+	all := &evaluator{config: c, ps: ps, commit: unknownTree{}, bad: map[*value]bool{}}
 	all.roots, _ = unknownRoots(variant{branch: true, tag: true, pullRequest: true, changed: true})
 	for _, name := range c.order { // also those that no pipeline uses
 		all.local(name)
 	}
-	for _, v := range c.variableOrder {
-		all.hold(v.checks, v.at)
-	}
-	for _, d := range c.defined {
-		all.definition(d)
+	sparse := *all
+	sparse.sparse, sparse.locals = true, nil
+	for _, e := range []*evaluator{all, &sparse} {
+		for _, v := range c.variableOrder {
+			e.hold(v.checks, v.at)
+		}
+		for _, d := range c.defined {
+			e.definition(d)
+		}
 	}
 	total := c.m.steps
 	for _, p := range c.pipelines {
@@ -25,11 +29,14 @@ func (c *Config) check(ps *problems) {
 		for i, v := range p.variants() {
 			e := &evaluator{config: c, ps: ps, commit: unknownTree{}, bad: bad, variant: v, looks: looks}
 			e.roots, e.absent = unknownRoots(v)
-			e.roots["input of "+p.name] = p.unknownInputs()
+			e.roots["input of "+p.name] = e.unknownInputs(p.inputs)
 			c.m.reset()
 			e.plan(p)
 			if i == 0 {
 				e.checkLacks(p)
+			}
+			if i == 0 && c.mayLack(p) {
+				e.checkSparse(p)
 			}
 			total += c.m.steps
 			if all.stop || e.stop {

@@ -127,7 +127,7 @@ func orWhole(a *activity) place {
 func (e *evaluator) definition(d *definition) {
 	inputs := map[string]cty.Value{}
 	for _, in := range d.inputs {
-		inputs[in.name] = e.sensitive(in, unknownOf(in.typ.Type))
+		inputs[in.name] = e.sensitive(in, e.unknown(in.typ))
 	}
 	e.at(spot{input: cty.ObjectVal(inputs)}, func() {
 		for _, in := range d.inputs {

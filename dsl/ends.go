@@ -209,6 +209,9 @@ func (e *evaluator) axisTypes(j *job) map[string]cty.Type {
 	typing, lacking := e.typing, e.lack
 	e.typing, e.lack = true, nil
 	e.at(spot{job: j, input: e.spot.input}, func() {
+		for _, name := range j.matrix.names {
+			types[name] = cty.DynamicPseudoType // for those that are wrong
+		}
 		for _, a := range e.axes(j) {
 			types[a.name] = a.typ
 		}
@@ -236,7 +239,7 @@ func (e *evaluator) activityEnd(name string) cty.Value {
 	}
 	values := map[string]cty.Value{}
 	for _, o := range a.outputs() {
-		v := unknownOf(o.typ.Type)
+		v := e.unknown(o.typ)
 		if lacks || ended {
 			v = cty.NullVal(o.typ.Type)
 		}

@@ -31,6 +31,8 @@ type evaluator struct {
 	lack *lack
 	// typing says that only types matter, of what another job puts out.
 	typing bool
+	// sparse says that optional attributes are missing.
+	sparse bool
 
 	bad        map[*value]bool // reported already; what depends on them stays silent
 	locals     map[scoped]cty.Value
@@ -222,8 +224,17 @@ func (e *evaluator) member(v *value, r reference) cty.Value {
 	case "activity":
 		return e.activityEnd(r.name)
 	default:
-		return e.nodeEnd(r.name)
+		return sparedEnd(v, e.nodeEnd(r.name))
 	}
+}
+
+// sparedEnd is the end of a job for a value that takes nothing sensitive out of it.
+func sparedEnd(v *value, end cty.Value) cty.Value {
+	if !v.spares || end.Type() == cty.DynamicPseudoType || !end.Type().HasAttribute("each") || end.GetAttr("each").IsKnown() {
+		return end
+	}
+	each, _ := end.GetAttr("each").Unmark()
+	return cty.ObjectVal(map[string]cty.Value{"result": end.GetAttr("result"), "each": each})
 }
 
 // local evaluates a local, once for each environment. Locals have no cycles, and a chain of them is as long as there are locals.

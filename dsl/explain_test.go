@@ -122,6 +122,7 @@ func TestExplainExamples(t *testing.T) {
 func example(code, text string, right bool) dsl.Request {
 	req := dsl.Request{
 		Files: []dsl.File{{Name: ".tutti/ci.hcl", Data: []byte(placed(text))}}, Event: pushTo("main"), Settings: &dsl.Settings{},
+		Release:  "1.4.2",
 		Tree:     []dsl.TreeFile{{Path: "scripts/build.sh", Hash: "x"}},
 		Contents: map[string][]byte{"scripts/build.sh": []byte("make\n")},
 	}

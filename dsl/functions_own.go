@@ -79,19 +79,21 @@ func sha256Hex() function.Function {
 // length counts the elements of a collection, or the characters of a text.
 func length() function.Function {
 	return function.New(&function.Spec{
-		Params:       []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true}},
+		Params:       []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true, AllowMarked: true}},
 		Type:         function.StaticReturnType(cty.Number),
 		RefineResult: func(b *cty.RefinementBuilder) *cty.RefinementBuilder { return b.NotNull() },
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			switch v, t := args[0], args[0].Type(); {
+			v, marks := args[0].Unmark() // how many elements there are is no secret where each of them is one
+			switch t := v.Type(); {
 			case t == cty.DynamicPseudoType:
-				return cty.UnknownVal(cty.Number), nil
+				return cty.UnknownVal(cty.Number).WithMarks(marks), nil
 			case t == cty.String:
-				return stdlib.Strlen(v)
+				n, err := stdlib.Strlen(v)
+				return n.WithMarks(marks), err
 			case t.IsTupleType() || t.IsObjectType() || t.IsCollectionType():
-				return v.Length(), nil
+				return v.Length().WithMarks(marks), nil
 			default:
-				return cty.UnknownVal(cty.Number), function.NewArgErrorf(0, "a string, list, map or object is needed, but this is %s", aType(t))
+				return cty.UnknownVal(cty.Number).WithMarks(marks), function.NewArgErrorf(0, "a string, list, map or object is needed, but this is %s", aType(t))
 			}
 		},
 	})

@@ -134,6 +134,7 @@ func (m *meter) guard(e hclsyntax.Expression) *guarded {
 		g.builds = true
 		tuple := m.within(g, e.Tuple)
 		tuple.then(afterJoin)
+		g.then(marksOf(tuple))
 		e.Tuple = tuple
 	case *hclsyntax.ScopeTraversalExpr:
 		g.reach = m.scopeOf(e.Traversal.RootName())
@@ -259,7 +260,9 @@ func (m *meter) guardObject(g *guarded, e *hclsyntax.ObjectConsExpr) {
 	}
 	if len(keys) == len(e.Items) {
 		g.keys = keys
+		return
 	}
+	g.then(marksOf(partsOf(e)...))
 }
 
 // guardIndex refuses list["5"], which hcl takes for list[5].
@@ -275,5 +278,6 @@ func (m *meter) guardIndex(g *guarded, e *hclsyntax.IndexExpr) {
 		}
 		return v, diags
 	})
+	g.then(marksOf(key))
 	e.Collection, e.Key = collection, key
 }

@@ -11,6 +11,7 @@ func (m *meter) guardCall(g *guarded, e *hclsyntax.FunctionCallExpr) {
 	if !known || readsTree(e.Name) {
 		g.reach = 0
 	}
+	args := make([]*guarded, len(e.Args))
 	for i, a := range e.Args {
 		arg := m.within(g, a)
 		switch {
@@ -24,7 +25,9 @@ func (m *meter) guardCall(g *guarded, e *hclsyntax.FunctionCallExpr) {
 			}
 		}
 		e.Args[i] = arg
+		args[i] = arg
 	}
+	g.then(marksOfUntyped(args))
 }
 
 // readsTree says whether a function answers by what a commit holds, and not by its arguments alone.

@@ -80,7 +80,7 @@ func typedResult(e *hclsyntax.ForExpr, t cty.Type, diags hcl.Diagnostics) (cty.V
 // afterJoin hides the type of an unknown list from the join of a %{ for } directive, which panics on what is no tuple.
 func afterJoin(_ *hcl.EvalContext, v cty.Value, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
 	if v.IsNull() || !v.IsKnown() || !v.Type().IsTupleType() {
-		return cty.DynamicVal, diags
+		return cty.DynamicVal.WithSameMarks(v), diags
 	}
 	return v, diags
 }

@@ -9,7 +9,7 @@ func language() *blockSpec {
 		Blocks: []*blockSpec{
 			{Name: "tutti", Doc: "The version of the language that the files are written in.", Args: []argSpec{
 				{Name: "language", Type: typeNumber, Default: "1", Doc: "Only 1 exists."},
-				{Name: "server", Type: typeString, Doc: "The releases of Tutti that the files need, such as `\">= 1.2\"`."},
+				{Name: "server", Type: typeString, Doc: "The releases of Tutti that can run the files, such as `\">= 1.2\"`; others refuse them."},
 			}},
 			{Name: "locals", Many: true, Free: true, Doc: "Values with a name, for use as `local.name`. Several blocks add up."},
 			variableSpec(),

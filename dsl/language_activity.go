@@ -8,7 +8,7 @@ func activitySpec() *blockSpec {
 		Args: append([]argSpec{
 			{Name: "use", Type: typeUse, Doc: "A definition: `def.name` of these files, or `lib.library.name`. It brings image, script and outputs along."},
 			{Name: "with", Type: typeObject, Phase: agent, Secrets: true, Doc: "The inputs of the definition. Secrets go into sensitive ones only."},
-			{Name: "when", Type: typeBool, Phase: agent, Default: "true", Doc: "Whether it runs. If not, it is skipped."},
+			{Name: "when", Type: typeBool, Phase: agent, Default: "true", Doc: "Whether it runs. If not, it is skipped, and the job goes on: one that has nothing to do passes."},
 			runOn("How the earlier activities must have ended: `\"failed\"` means that at least one failed."),
 			{Name: "allow_failure", Type: typeBool, Phase: compile, Default: "false", Doc: "Whether the job goes on, with a warning, if it fails."},
 		}, workSpecs()...),

@@ -46,11 +46,17 @@ func TestMeterIsFair(t *testing.T) {
 		"zipmap(slice(list, 0, 4000), slice(list, 0, 4000))", "flatten([[tuple], 1])", "tuple[8999]", "keys({ for i, x in list : tostring(i) => x })", "concat(set, set)", "toset(slice(list, 0, 3000))",
 	} {
 		t.Run(expr, func(t *testing.T) {
-			steps, took, err := dsl.Measure(expr, values, func() time.Duration { return cpuTime(t) })
-			t.Logf("%v for %d steps: %v a step (%v)", took, steps, took/time.Duration(max(steps, 1)), err)
 			const fair, noise = 8 * time.Microsecond, 10 * time.Millisecond
-			if took > noise*slowdown && took/time.Duration(max(steps, 1)) > fair*slowdown {
-				t.Errorf("%v for %d steps: %v a step", took, steps, took/time.Duration(max(steps, 1)))
+			for try := range 2 { // the first may have had to collect the garbage of others
+				steps, took, err := dsl.Measure(expr, values, func() time.Duration { return cpuTime(t) })
+				each := took / time.Duration(max(steps, 1))
+				t.Logf("%v for %d steps: %v a step (%v)", took, steps, each, err)
+				if took <= noise*slowdown || each <= fair*slowdown {
+					return
+				}
+				if try == 1 {
+					t.Errorf("%v for %d steps: %v a step", took, steps, each)
+				}
 			}
 		})
 	}

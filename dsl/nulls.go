@@ -127,6 +127,11 @@ func (v *value) refersTo(root string) bool {
 func (e *evaluator) reportAbsent(v *value, at place) bool {
 	var list []reference
 	e.absentRefs(v, map[*value]bool{}, &list)
+	if len(list) == 0 && e.sparse { // all was right while nothing was missing
+		e.ps.add(codeNull, at, "Value may be null", "An attribute that is optional and has no default is null where it is left out. "+
+			"Give a substitute: coalesce(..., \"none\"), or a default: optional(string, \"none\").")
+		return true
+	}
 	if len(list) == 0 {
 		return false
 	}

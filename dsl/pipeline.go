@@ -64,15 +64,6 @@ func (j *job) title() string {
 	return "job." + j.name
 }
 
-func (j *job) output(name string) *jobOutput {
-	for _, o := range j.outputs {
-		if o.name == name {
-			return o
-		}
-	}
-	return nil
-}
-
 func (j *job) activity(name string) (index int, a *activity) {
 	for i, a := range j.activities {
 		if a.name == name {
@@ -164,15 +155,6 @@ func (a *activity) outputs() []*activityOutput {
 		return a.use.work.outputs
 	}
 	return a.work.outputs
-}
-
-func (a *activity) output(name string) *activityOutput {
-	for _, o := range a.outputs() {
-		if o.name == name {
-			return o
-		}
-	}
-	return nil
 }
 
 // A work is what an activity does: what occurrences and definitions have in common.

@@ -48,6 +48,7 @@ const (
 	codeLock            code = "E224"
 	codeNoVariable      code = "E225"
 	codeNoSecret        code = "E226"
+	codeRelease         code = "E227"
 	codeLater           code = "E290"
 	codeType            code = "E301"
 	codeComparison      code = "E302"

@@ -12,6 +12,8 @@ import (
 // Late is then what it was the first time, with the Facts of the first Response in place of Tree and Contents; so it is kept with the run.
 type Request struct {
 	Files []File `json:"files"`
+	// Release is that of the server which is going to run them, such as "1.4.2". One that is no version, such as "dev", meets every demand.
+	Release string `json:"release,omitempty"`
 	// Libraries are those that the files declare, as they were fetched.
 	Libraries []Library `json:"libraries,omitempty"`
 	Event     Event     `json:"event"`

@@ -63,7 +63,7 @@ func (v variant) lookOf(of *value) look {
 }
 
 // variants are the kinds of events that start a pipeline. The first stands for all of them, with nothing null, so that
-// mistakes that have to do with null can be told from others.
+// mistakes that have to do with null can be told from others. What changed is sure for no kind.
 func (p *pipeline) variants() []variant {
 	list := []variant{{branch: true, tag: true, pullRequest: true, changed: true}}
 	add := func(on bool, kind, what string, v variant) {
@@ -77,9 +77,9 @@ func (p *pipeline) variants() []variant {
 		}
 	}
 	push, manual := p.on.push, p.on.manual
-	add(push != nil && push.ofBranches(), KindPush, `"push" to a branch`, variant{branch: true, changed: true})
+	add(push != nil && push.ofBranches(), KindPush, `"push" to a branch`, variant{branch: true})
 	add(push != nil && push.ofTags, KindPush, `"push" of a tag`, variant{tag: true})
-	add(p.on.pullRequest != nil, KindPullRequest, `"pull_request"`, variant{pullRequest: true, changed: true})
+	add(p.on.pullRequest != nil, KindPullRequest, `"pull_request"`, variant{pullRequest: true})
 	add(p.on.tag != nil, KindTag, `"tag"`, variant{tag: true})
 	add(len(p.on.schedules) > 0, KindSchedule, `"schedule"`, variant{branch: true})
 	add(manual, KindManual, `"manual" on a branch`, variant{branch: true})
@@ -115,19 +115,14 @@ func unknownRoots(v variant) (roots map[string]cty.Value, absent map[string]stri
 	if !v.pullRequest {
 		absent["event.pull_request"] = v.kindName
 	}
+	if v.kind == KindPush && v.branch || v.kind == KindPullRequest {
+		absent["event.changed"] = v.name + " if nobody knows what changed, as with a new branch"
+	}
 	return map[string]cty.Value{
 		"event": cty.ObjectVal(event),
 		"repo":  cty.ObjectVal(map[string]cty.Value{"name": text, "owner": text, "url": text, "default_branch": text}),
 		"run":   cty.ObjectVal(map[string]cty.Value{"id": number, "number": number, "url": text, "started_at": text}),
 	}, absent
-}
-
-func (p *pipeline) unknownInputs() cty.Value {
-	given := map[string]cty.Value{}
-	for _, in := range p.inputs {
-		given[in.name] = unknownOf(in.typ.Type)
-	}
-	return cty.ObjectVal(given)
 }
 
 // knownRoots are the values of the roots for an event.

@@ -129,7 +129,7 @@ func (s *Settings) variable(environment, name string) (string, bool) {
 func (e *evaluator) variable(name string) cty.Value {
 	d := e.config.variables[name]
 	if !e.known {
-		return unknownOf(d.typ.Type)
+		return e.unknown(d.typ)
 	}
 	key := scoped{e.spot.environment, name}
 	if got, ok := e.variables[key]; ok {

@@ -35,7 +35,7 @@ const consoleName = "expression"
 // Evaluate evaluates an expression as if it stood in the pipeline that a request names, or with job in that job of it. Without a
 // pipeline it stands outside of all, as locals do. The event need not start the pipeline.
 func Evaluate(req Request, job, expression string) Evaluation {
-	config, list := ParseAll(req.Files, req.Libraries)
+	config, list := ParseAll(req)
 	switch {
 	case config == nil:
 		return Evaluation{Problems: list}

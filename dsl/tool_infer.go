@@ -18,7 +18,7 @@ func (f *Folder) typeOf(c cursor, path []string) (text string, ok bool) {
 			continue
 		}
 		s.pipeline = p
-		e.roots["input of "+p.name] = p.unknownInputs()
+		e.roots["input of "+p.name] = e.unknownInputs(p.inputs)
 		if j := p.byName[c.within.job.label()]; j != nil && !j.approval {
 			s.job, s.activities = j, len(j.activities)
 		}

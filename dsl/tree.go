@@ -164,7 +164,7 @@ func (t *commitTree) hash(patterns []string) (string, bool, error) {
 	case t.req.Tree == nil:
 		t.wants.Tree = true
 		return "", false, nil
-	case !t.charge(1 + len(t.req.Tree)*len(gs)/8):
+	case !t.charge(gs.steps(pathBytes(t.req.Tree))):
 		return "", false, nil
 	}
 	if sum = sumOf(t.req.Tree, gs); sum == "" {
@@ -197,10 +197,18 @@ func (t *commitTree) changed(patterns []string) (bool, bool, error) {
 		return false, false, err
 	case t.req.Event.Changed == nil:
 		return true, true, nil
-	case !t.charge(1 + len(t.req.Event.Changed)*len(gs)/8):
+	case !t.charge(gs.steps(len(strings.Join(t.req.Event.Changed, "")))):
 		return false, false, nil
 	}
 	return slices.ContainsFunc(t.req.Event.Changed, gs.match), true, nil
+}
+
+func pathBytes(files []TreeFile) int {
+	n := 0
+	for _, f := range files {
+		n += len(f.Path)
+	}
+	return n
 }
 
 // recall looks for what was found out before.
