@@ -22,7 +22,8 @@ func newCheckup() *checkup {
 // check answers what is wrong with files, whatever event may come.
 func (c *checkup) check(ctx context.Context, files []dsl.File) []plan.Problem {
 	for {
-		resp := dsl.Compile(dsl.Request{Files: files, Libraries: c.libraries(files)}) // of no event, so that nothing starts
+		req := dsl.Request{Files: files, Release: version, Libraries: c.libraries(files)} // of no event, so that nothing starts
+		resp := dsl.Compile(req)
 		if resp.Wants == nil {
 			return resp.Problems
 		}
@@ -31,7 +32,7 @@ func (c *checkup) check(ctx context.Context, files []dsl.File) []plan.Problem {
 			return tried
 		})
 		if len(fresh) == 0 {
-			_, problems := dsl.ParseAll(files, c.libraries(files))
+			_, problems := dsl.ParseAll(req)
 			return problems
 		}
 		for _, ref := range fresh {

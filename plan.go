@@ -80,7 +80,7 @@ func (f *eventFlags) request(ctx context.Context, path string, now time.Time) (d
 	if err != nil {
 		return dsl.Request{}, err
 	}
-	req := dsl.Request{Event: ev}
+	req := dsl.Request{Event: ev, Release: version}
 	if req.Files, err = readPipelines(path); err != nil {
 		return req, err
 	}
@@ -147,9 +147,30 @@ func startsAnything(matches []dsl.Match) bool {
 	return slices.ContainsFunc(matches, func(m dsl.Match) bool { return m.Starts })
 }
 
-// nodesOf answers the nodes of a plan without the instances, which stand for their matrix.
+// nodesOf answers the nodes of a plan without the instances, which stand for their matrix. What needs a node that is skipped is
+// skipped itself in these, unless it runs then as well.
 func nodesOf(p *plan.Plan) []plan.Job {
-	return slices.DeleteFunc(slices.Clone(p.Jobs), func(j plan.Job) bool { return j.Of != "" })
+	nodes := slices.DeleteFunc(slices.Clone(p.Jobs), func(j plan.Job) bool { return j.Of != "" })
+	skipped := func(name string) (plan.Result, bool) {
+		return plan.Skipped, slices.ContainsFunc(nodes, func(j plan.Job) bool { return j.Name == name && j.Skip != "" })
+	}
+	for more := true; more; {
+		more = false
+		for i, j := range nodes {
+			if turn, need := plan.Ready(j, skipped); turn == plan.Never && j.Skip == "" {
+				nodes[i].Skip, more = skippedBy(need), true
+			}
+		}
+	}
+	return nodes
+}
+
+// skippedBy says why a node would be skipped, given the first of its needs that would be and rules it out.
+func skippedBy(need string) string {
+	if need == "" {
+		return `run_on is "failed", and all that it needs is skipped`
+	}
+	return "needs " + need + ", which is skipped"
 }
 
 // instancesOf answers the instances of a matrix.

@@ -177,3 +177,72 @@ func TestPlanAsJSON(t *testing.T) {
 		t.Errorf("it says %+v", told)
 	}
 }
+
+// TestPlanFollowsSkips has an approval that is skipped, with all that may and may not run without it.
+func TestPlanFollowsSkips(t *testing.T) {
+	job := func(name, inside string) string {
+		return "job \"" + name + "\" {\n  image = \"alpine:3.20\"\n" + inside + "\n  activity \"x\" { script = \"true\" }\n}\n"
+	}
+	dir := treeOf(t, map[string]string{".tutti/ci.hcl": "pipeline \"ci\" {\n  on \"push\" {}\n" +
+		job("later", "needs = [job.production]") + job("build", "") +
+		"approval \"release\" {\n  needs = [job.build]\n  when = event.branch == \"main\"\n}\n" +
+		job("production", "needs = [job.build, approval.release]\n  matrix { axes = { zone = [\"a\", \"b\"] } }") +
+		job("clean", "needs = [job.production]\n  run_on = \"failed\"") + job("notify", "needs = [job.production]\n  run_on = \"always\"") +
+		job("docs", "needs = [optional(job.production)]") + "}\n"})
+	code, out, errs := ask(t, "", "plan", dir, "--branch", "dev")
+	const want = `event: push of branch dev, commit 00000000
+pipeline ci starts: branch dev
+
+pipeline ci
+  job later, after production
+    skipped: needs production, which is skipped
+  job build, at most 1h
+    x in alpine:3.20: sh script: true
+  approval release, after build
+    skipped: when is false: event.branch == "main" (event.branch is "dev")
+  job production, after build, release: 2 instances
+    skipped: needs release, which is skipped
+  job clean, after production, if one of them failed
+    skipped: run_on is "failed", and all that it needs is skipped
+  job notify, after production, however they end, at most 1h
+    x in alpine:3.20: sh script: true
+  job docs, after production (which may be skipped), at most 1h
+    x in alpine:3.20: sh script: true
+`
+	if diff := cmp.Diff(want, out); code != exitOK || diff != "" {
+		t.Errorf("code %d, %s, -want +got:\n%s", code, errs, diff)
+	}
+	if _, out, _ := ask(t, "", "plan", dir, "--branch", "dev", "--graph", "mermaid"); strings.Count(out, "skipped: ") != 4 {
+		t.Errorf("graph is\n%s", out)
+	}
+}
+
+// TestPlanHidesLateCommands has commands of which parts are not known yet: of an instance, and of a definition.
+func TestPlanHidesLateCommands(t *testing.T) {
+	dir := treeOf(t, map[string]string{".tutti/ci.hcl": `activity "say" {
+  input "what" { type = string }
+  image   = "alpine:3.20"
+  command = ["echo", input.what]
+}
+pipeline "ci" {
+  on "push" {}
+  job "a" {
+    image = "alpine:3.20"
+    matrix { axes = { n = [1] } }
+    activity "first" {
+      script = "true"
+      output "o" { type = string }
+    }
+    activity "second" { command = ["echo", activity.first.outputs.o] }
+    activity "third" {
+      use  = def.say
+      with = { what = activity.first.outputs.o }
+    }
+  }
+}
+`})
+	code, out, errs := ask(t, "", "plan", dir)
+	if code != exitOK || strings.Count(out, ": a command that is known later") != 2 || strings.Contains(out, `"echo",""`) {
+		t.Errorf("code %d, %s%s", code, out, errs)
+	}
+}

@@ -181,11 +181,24 @@ func (t planText) activity(depth int, j plan.Job, a plan.Activity) {
 	}
 	condition += retriesText(a.Retries)
 	does := doing(a)
-	if slices.ContainsFunc(j.Late, func(l plan.Late) bool { return l.Where == fmt.Sprintf("%q of activity %q", "command", a.Name) }) {
+	if t.commandLate(j, a) {
 		does = "a command that is known later"
 	}
 	t.line(depth, "%s in %s%s: %s", name, image, condition, does)
 	t.skipped(depth+1, a.Skip)
+}
+
+// commandLate says whether the command of an activity, or of the definition that it uses, is not known yet. What is not known of
+// an instance stands with its matrix.
+func (t planText) commandLate(j plan.Job, a plan.Activity) bool {
+	if matrix, ok := t.Plan.Job(j.Of); ok {
+		j = matrix
+	}
+	name := a.Name
+	if a.Uses != "" {
+		name = a.Uses[strings.LastIndexByte(a.Uses, '.')+1:]
+	}
+	return slices.ContainsFunc(j.Late, func(l plan.Late) bool { return l.Where == fmt.Sprintf("%q of activity %q", "command", name) })
 }
 
 func retriesText(r plan.Retries) string {

@@ -120,7 +120,7 @@ func (l localRun) check(con console, tree string) error {
 	if err != nil {
 		return err
 	}
-	if _, problems := dsl.Parse(files); hasErrors(problems) {
+	if _, problems := dsl.ParseAll(dsl.Request{Files: files, Release: version}); hasErrors(problems) {
 		dsl.Format(con.Err, problems, isTerminal(con.Err))
 		return &exitError{Code: exitFailed}
 	}

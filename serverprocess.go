@@ -136,7 +136,9 @@ func (s *serverProcess) wire(cfg serverConfig) error {
 	}
 	settled := settledStore{s.Store, cfg.Given}
 	s.flow = &flow.Flow{Store: settled, Compiler: s.compiler, Now: time.Now, Log: s.log}
-	s.Trigger = &trigger.Trigger{Store: settled, Forge: mirrors, Libraries: libraries, Compiler: s.compiler, Now: time.Now, Log: s.log}
+	s.Trigger = &trigger.Trigger{
+		Store: settled, Forge: mirrors, Libraries: libraries, Compiler: s.compiler, Release: version, Now: time.Now, Log: s.log,
+	}
 	metrics := api.NewMetrics(s.Store)
 	s.gateway = &gateway.Gateway{
 		Jobs: s.Store, Agents: s.Store, Queue: jobs, Flow: s.flow, Logs: countedLogs{s.logs, metrics}, Workspace: mirrors.Archive,

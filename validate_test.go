@@ -80,3 +80,20 @@ func TestUnreadableFiles(t *testing.T) {
 		t.Errorf("code %d, %q", code, errs)
 	}
 }
+
+// TestValidateAsksForTheRelease has files that this release cannot run.
+func TestValidateAsksForTheRelease(t *testing.T) {
+	before := version
+	t.Cleanup(func() { version = before })
+	version = "1.1.0"
+	dir := treeOf(t, map[string]string{".tutti/ci.hcl": plannedPipelines + "tutti { server = \">= 1.2\" }\n"})
+	for _, command := range [][]string{{"validate", dir}, {"plan", dir, "--var", "region=eu"}} {
+		if code, out, errs := ask(t, "", command...); code != exitFailed || strings.Count(errs, "error[E227]") != 1 {
+			t.Errorf("%v: code %d, %s%s", command, code, out, errs)
+		}
+	}
+	version = "1.2.0"
+	if code, out, errs := ask(t, "", "validate", dir); code != exitOK {
+		t.Errorf("code %d, %s%s", code, out, errs)
+	}
+}

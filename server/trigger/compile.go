@@ -57,7 +57,7 @@ func (t *Trigger) compile(ctx context.Context, o *occasion, pipeline string, run
 		}
 	}
 	for range maxRounds {
-		req := o.request(pipeline, run)
+		req := o.request(pipeline, run, t.Release)
 		o.supplies.addTo(&req)
 		res, err := t.Compiler.Compile(ctx, req)
 		if err != nil {

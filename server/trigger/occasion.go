@@ -34,10 +34,11 @@ func (o *occasion) as(kind string) *occasion {
 }
 
 // request asks for one pipeline; for all that the event starts if none is named. A plan may hold the number of its run.
-func (o *occasion) request(pipeline string, run server.RunID) dsl.Request {
+func (o *occasion) request(pipeline string, run server.RunID, release string) dsl.Request {
 	e := o.event
 	return dsl.Request{
 		Files:    o.files,
+		Release:  release,
 		Pipeline: pipeline,
 		Inputs:   o.inputs,
 		Event: dsl.Event{

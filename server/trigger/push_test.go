@@ -309,3 +309,25 @@ func TestPoll(t *testing.T) {
 		}
 	}
 }
+
+// TestPushTellsTheRelease has files that ask for another release of the server.
+func TestPushTellsTheRelease(t *testing.T) {
+	s := registered(t)
+	s.Release = "1.1.0"
+	s.commit(".tutti/ci.hcl", "tutti { server = \">= 1.2\" }\n"+pipeline("ci", onPush))
+	s.push()
+	runs, err := s.db.Runs(t.Context(), server.RunFilter{Limit: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(runs) != 1 {
+		t.Fatalf("%d runs", len(runs))
+	}
+	r, err := s.db.Run(t.Context(), runs[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Result != plan.Failed || len(r.Problems) != 1 || r.Problems[0].Code != "E227" {
+		t.Errorf("run is %s, with %+v", r.Result, r.Problems)
+	}
+}

@@ -3,7 +3,6 @@ package trigger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -119,7 +118,7 @@ func (t *Trigger) wished(ctx context.Context, o *occasion, req Request, refused 
 // granted is the run of the pipeline that was chosen, with the jobs that were.
 func (o *occasion) granted(made compiled, pipeline string, jobs []string, number server.RunID) (server.NewRun, error) {
 	if problems := problemsOf(made.Response, pipeline); planOf(made.Response, pipeline) == nil && wishful(problems) {
-		return server.NewRun{}, server.Errorf(server.Invalid, "pipeline %q cannot be started so: %s", pipeline, words(problems))
+		return server.NewRun{}, server.Errorf(server.Invalid, "pipeline %q cannot be started so: %s", pipeline, server.Words(problems))
 	}
 	n, err := o.planned(pipeline, made, number)
 	if err != nil || n.Plan == nil {
@@ -201,23 +200,4 @@ func pipelineNames(res dsl.Response) []string {
 // answers says whether a response is about that pipeline, for better or worse.
 func answers(res dsl.Response, pipeline string) bool {
 	return planOf(res, pipeline) != nil || slices.ContainsFunc(res.Failures, func(f dsl.Failure) bool { return f.Pipeline == pipeline })
-}
-
-// words says problems in a sentence, for somebody who sees no page.
-func words(problems []plan.Problem) string {
-	var all []string
-	for _, p := range problems {
-		if p.Severity != plan.Error {
-			continue
-		}
-		text := strings.TrimSuffix(p.Detail, ".")
-		if text == "" {
-			text = p.Title
-		}
-		if p.File != "" {
-			text += fmt.Sprintf(" (%s:%d)", p.File, p.Start.Line)
-		}
-		all = append(all, text)
-	}
-	return strings.Join(all, "; ")
 }

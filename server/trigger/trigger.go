@@ -110,6 +110,7 @@ type Trigger struct {
 	Forge     Forge
 	Libraries Libraries
 	Compiler  Compiler
+	Release   string // of this server, which files may ask for
 	Now       func() time.Time
 	Log       *slog.Logger
 
