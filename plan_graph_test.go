@@ -21,7 +21,7 @@ func hardToDraw() []*plan.Plan {
 		{Name: "ask", Kind: plan.KindApproval, Needs: []string{"test"}, Optional: []string{"test"}},
 		{Name: "out", Needs: []string{"ask", "test"}, Skip: `when is false: "x" == "y"`},
 		{Name: "tidy", Needs: []string{"out"}, RunOn: plan.OnAlways},
-	}}, {Pipeline: "other", Jobs: []plan.Job{{Name: "end", RunOn: plan.OnFailed}}}}
+	}}, {Pipeline: "other", Jobs: []plan.Job{{Name: "begin"}, {Name: "end", Needs: []string{"begin"}, RunOn: plan.OnFailed}}}}
 }
 
 func TestDotGraph(t *testing.T) {
@@ -43,7 +43,9 @@ func TestDotGraph(t *testing.T) {
   }
   subgraph cluster_1 {
     label="other";
-    p1n0 [label="end\nif something failed"];
+    p1n0 [label="begin"];
+    p1n1 [label="end\nif something failed"];
+    p1n0 -> p1n1;
   }
 }
 `
@@ -68,7 +70,9 @@ func TestMermaidGraph(t *testing.T) {
     p0n3 --> p0n4
   end
   subgraph p1["other"]
-    p1n0["end<br/>if something failed"]
+    p1n0["begin"]
+    p1n1["end<br/>if something failed"]
+    p1n0 --> p1n1
   end
 `
 	if diff := cmp.Diff(want, mermaidGraph(hardToDraw())); diff != "" {
