@@ -119,11 +119,12 @@ func (b *builder) seal(j *job) {
 	}
 }
 
-// graph checks that jobs and approvals do not wait for each other.
+// graph checks that jobs and approvals do not wait for each other, or for a failure that cannot be.
 func (b *builder) graph(p *pipeline) {
 	var names []string
 	for _, j := range p.jobs {
 		names = append(names, j.name)
+		b.neverRuns(j)
 	}
 	cycle := plan.Cycle(names, func(name string) []string { return p.byName[name].needs() })
 	if cycle == nil {
@@ -137,6 +138,17 @@ func (b *builder) graph(p *pipeline) {
 	first := p.byName[cycle[0]]
 	b.ps.add(codeJobCycle, first.edge(p.byName[cycle[1%len(cycle)]]), "Cycle between jobs",
 		"These wait for each other, so none could ever start:%s", lines.String())
+}
+
+// neverRuns reports what waits for a failure of nothing.
+func (b *builder) neverRuns(j *job) {
+	if j.runOn == plan.OnFailed && len(j.edges) == 0 {
+		b.ps.add(codeNeverRuns, j.at, "Never runs", `job %q has run_on = "failed", and needs nothing that could fail. Write needs = [job.x].`, j.name)
+	}
+	if len(j.activities) > 0 && j.activities[0].runOn == plan.OnFailed {
+		b.ps.add(codeNeverRuns, j.activities[0].at, "Never runs",
+			`activity %q has run_on = "failed", which is about the activities before it, and it is the first.`, j.activities[0].name)
+	}
 }
 
 func (j *job) needs() []string {

@@ -74,6 +74,7 @@ const (
 	codeJobCycle        code = "E601"
 	codeLocalCycle      code = "E602"
 	codePipelineCycle   code = "E603"
+	codeNeverRuns       code = "E604"
 	codeSize            code = "E701"
 	codeNesting         code = "E702"
 	codeOperators       code = "E703"
