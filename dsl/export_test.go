@@ -20,12 +20,10 @@ func Marks(data []byte) (marks map[string][]int, blanked []byte, ok bool) {
 
 // Blank is what hcl gets to see of a file, and the scripts in it.
 func Blank(data []byte) (blanked []byte, texts []string, ok bool) {
-	blanked, scripts, ok := prescan(newSource(File{Name: "x.hcl", Data: data}), &problems{})
-	for _, s := range scripts {
-		texts = append(texts, s.text)
+	s := newScanner(newSource(File{Name: "x.hcl", Data: data}), &problems{})
+	ok = s.scan()
+	for _, script := range s.scripts {
+		texts = append(texts, script.text)
 	}
-	return blanked, texts, ok
+	return s.data, texts, ok
 }
-
-// ReferenceTable is the schema as README.md shows it.
-func ReferenceTable() string { return referenceTable() }

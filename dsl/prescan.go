@@ -4,7 +4,7 @@ import (
 	"bytes"
 )
 
-// prescan reads a file once, byte by byte, before hcl does.
+// newScanner makes what reads a file once, byte by byte, before hcl does.
 //
 // It is needed for three reasons. hcl's parser is recursive without a limit and dies of a stack overflow, which nothing
 // can recover from, on a few kilobytes of brackets; it also takes minutes for some numbers and heredocs. Scripts are
@@ -13,12 +13,6 @@ import (
 // brace, is best reported by who knows what is open, and where it looks as if it should have been closed.
 //
 // The scan stops at the first thing that it cannot accept, since whatever follows would be misread.
-func prescan(src *source, ps *problems) (blanked []byte, scripts map[int]script, ok bool) {
-	s := newScanner(src, ps)
-	ok = s.scan()
-	return s.data, s.scripts, ok
-}
-
 func newScanner(src *source, ps *problems) *scanner {
 	return &scanner{
 		src:     src,

@@ -128,3 +128,16 @@ func (b *blockSpec) blockNames() []string {
 	}
 	return names
 }
+
+// heading is how a block starts: job "name".
+func heading(s *blockSpec) string {
+	switch s.Label {
+	case nameLabel:
+		return s.Name + ` "name"`
+	case hostLabel:
+		return s.Name + ` "host"`
+	case eventLabel:
+		return s.Name + ` "` + s.Event + `"`
+	}
+	return s.Name
+}

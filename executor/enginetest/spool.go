@@ -63,9 +63,6 @@ func (s *Spool) AwaitBytes(n int64) {
 	}
 }
 
-// Path answers where the log is.
-func (s *Spool) Path() string { return s.log.Name() }
-
 // Text answers the log.
 func (s *Spool) Text() string { return string(s.read(s.log)) }
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// referenceTable writes the schema as the tables of README.md, so that the two cannot differ.
-func referenceTable() string {
+// ReferenceTable writes the schema as the tables of README.md, so that the two cannot differ.
+func ReferenceTable() string {
 	var b strings.Builder
 	writeReference(&b, language(), "")
 	return b.String()
@@ -23,19 +23,6 @@ func writeReference(b *strings.Builder, spec *blockSpec, path string) {
 	for _, s := range spec.Blocks {
 		writeReference(b, s, strings.TrimPrefix(path+" › "+heading(s), " › "))
 	}
-}
-
-// heading is how a block starts: job "name".
-func heading(s *blockSpec) string {
-	switch s.Label {
-	case nameLabel:
-		return s.Name + ` "name"`
-	case hostLabel:
-		return s.Name + ` "host"`
-	case eventLabel:
-		return s.Name + ` "` + s.Event + `"`
-	}
-	return s.Name
 }
 
 func writeArguments(b *strings.Builder, spec *blockSpec) {
