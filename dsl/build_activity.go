@@ -125,7 +125,8 @@ func (b *builder) work(n *node, hasImage bool) work {
 	w := work{shell: plan.ShellSh}
 	b.text(n, "description")
 	w.image, w.env, w.timeout = b.bind(n, "image"), b.bind(n, "env"), b.bind(n, "timeout")
-	w.retries, w.workdir, w.user = b.bind(n, "retries"), b.bind(n, "workdir"), b.bind(n, "user")
+	w.retries, w.effects = b.bind(n, "retries"), b.bind(n, "side_effects")
+	w.workdir, w.user = b.bind(n, "workdir"), b.bind(n, "user")
 	script, command, use := n.args["script"], n.args["command"], n.args["use"]
 	definition := b.scope.definition != nil
 	if n.args["image"] == nil && use == nil && (definition || !hasImage) {

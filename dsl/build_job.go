@@ -40,6 +40,7 @@ func (b *builder) job(j *job, n *node) {
 	j.runOn = plan.RunOn(b.word(n, "run_on"))
 	b.matrix(j, n)
 	j.when, j.environment, j.timeout = b.bind(n, "when"), b.bind(n, "environment"), b.bind(n, "timeout")
+	j.fence, j.retries = b.bind(n, "fence"), b.bind(n, "retries")
 	j.image, j.env = b.bind(n, "image"), b.bind(n, "env")
 	if agent := n.first("agent"); agent != nil {
 		j.labels, j.os, j.arch = b.bind(agent, "labels"), b.bind(agent, "os"), b.bind(agent, "arch")

@@ -1,8 +1,6 @@
 package dsl
 
 import (
-	"strings"
-
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -124,7 +122,7 @@ func (b *builder) definitions(blocks []*node, prefix, library string) {
 		d := &definition{name: prefix + n.name, at: n.nameAt, library: library}
 		b.config.definitions[d.name] = d
 		b.config.defined = append(b.config.defined, d)
-		b.in(&scope{where: "the definition " + strings.TrimPrefix(d.name, "def."), definition: d, activities: -1}, func() {
+		b.in(&scope{where: d.title(), definition: d, activities: -1}, func() {
 			for _, in := range b.limited(n.all("input"), maxInputs, "a definition") {
 				b.definitionInput(d, in)
 			}

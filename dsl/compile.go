@@ -179,6 +179,7 @@ func (e *evaluator) fill(j *job, made *plan.Job) {
 	made.Labels, made.OS, made.Arch = e.labels(j.labels), e.platform(j.os), e.platform(j.arch)
 	made.CPU, made.Memory = e.cpu(j.cpu), e.size(j.memory)
 	made.Timeout = plan.Duration(e.duration(j.timeout, defaultTimeout, maxDuration))
+	made.Fence, made.Retries = plan.Duration(e.fence(j.fence)), e.retriesIfLost(j.retries)
 	made.Concurrency = e.concurrency(j.concurrency)
 	e.parts(j, made)
 	image, env := e.image(j.image), e.env(j.env)
@@ -186,6 +187,7 @@ func (e *evaluator) fill(j *job, made *plan.Job) {
 	for _, a := range j.activities {
 		made.Activities = append(made.Activities, e.activity(a, image, env))
 	}
+	e.onceOnlyIn(j, made)
 	if !e.known {
 		e.outputValues(j)
 	}

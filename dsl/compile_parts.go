@@ -1,6 +1,7 @@
 package dsl
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -153,11 +154,17 @@ func (e *evaluator) activity(a *activity, image string, env map[string]string) p
 // does plans what an activity does, by itself or with a definition.
 func (e *evaluator) does(a *activity, made *plan.Activity) {
 	made.AllowFailure, _ = e.flag(a.allowFailure)
+	title := fmt.Sprintf("activity %q", a.name)
 	if a.use == nil {
 		e.work(&a.work, made)
-	} else {
-		e.uses(a, made)
+		e.onceOnly(title, a.work.retries, made)
+		return
 	}
+	e.uses(a, made)
+	if a.work.retries == nil && a.work.effects == nil {
+		title = a.use.title() // it is its mistake, and said once
+	}
+	e.onceOnly(title, cmp.Or(a.work.retries, a.use.work.retries), made)
 }
 
 // under adds what the own environment does not set.
@@ -181,9 +188,7 @@ func (e *evaluator) work(w *work, made *plan.Activity) {
 	if w.timeout != nil || made.Timeout == 0 {
 		made.Timeout = plan.Duration(e.duration(w.timeout, defaultTimeout, maxDuration))
 	}
-	if w.retries != nil {
-		made.Retries = e.retries(w.retries)
-	}
+	e.again(w, made)
 	if w.command != nil {
 		made.Command = e.command(w.command)
 	}

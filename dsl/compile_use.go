@@ -25,6 +25,12 @@ func (e *evaluator) uses(a *activity, made *plan.Activity) {
 			e.work(&a.use.work, made)
 		})
 	}
+	if !e.known && !a.use.opaque { // as far as it does not depend on inputs
+		e.quietly(func(quiet *evaluator) {
+			quiet.looks = nil // it is looked at for each of its uses
+			quiet.at(spot{input: quiet.unknownInputs(a.use.inputs)}, func() { quiet.again(&a.use.work, made) })
+		})
+	}
 	own := a.work
 	own.outputs = nil
 	e.work(&own, made)
@@ -135,5 +141,6 @@ func (e *evaluator) definition(d *definition) {
 		}
 		var made plan.Activity
 		e.work(&d.work, &made)
+		e.onceOnly(d.title(), d.work.retries, &made)
 	})
 }

@@ -50,6 +50,8 @@ func workSpecs() []argSpec {
 		{Name: "timeout", Type: typeDuration, Phase: compile, Default: "1h", Doc: "For each try."},
 		{Name: "retries", Type: typeRetries, Phase: compile, Default: "0", Doc: "How often it is tried again: `2`, or by cause: `{ timeout = 1, lost = 2 }`. " +
 			"Causes are `exit`, `timeout`, `oom`, `image`, `output` and `lost`."},
+		{Name: "side_effects", Type: typeBool, Phase: compile, Default: "false", Doc: "Whether it changes something that is not in its container, as a deployment " +
+			"does. It is then never begun again after it was lost, and neither is its job."},
 		{Name: "workdir", Type: typeString, Phase: compile, Default: "the workspace", Doc: "Where it starts, relative to the workspace."},
 		{Name: "user", Type: typeString, Phase: compile, Default: "the image's", Doc: "Name or number, and maybe a group: `\"1000:1000\"`."},
 	}

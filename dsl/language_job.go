@@ -19,6 +19,10 @@ func jobSpec() *blockSpec {
 			{Name: "env", Type: typeEnv, Phase: agent, Secrets: true, Doc: "Environment of all activities but those with `use`; an activity's own `env` wins."},
 			{Name: "environment", Type: typeString, Phase: compile, Doc: "Where it deploys to: chooses the values of variables and secrets."},
 			{Name: "timeout", Type: typeDuration, Phase: compile, Default: "1h", Doc: "For the whole job."},
+			{Name: "retries", Type: typeLost, Phase: compile, Default: "{ lost = 0 }", Doc: "How often the whole job is begun anew, on another agent if there is one, " +
+				"after it was lost. Not for a job in which an activity has `side_effects`."},
+			{Name: "fence", Type: typeDuration, Phase: compile, Default: "the server's, 10m", Doc: "For how long it may go on while its agent cannot reach the server: " +
+				"`1m` to `24h`. It is ended then, and lost."},
 		},
 		Blocks: []*blockSpec{
 			agentSpec(), matrixSpec(), concurrencySpec("Jobs", dispatch), workspaceSpec(), serviceSpec(), cacheSpec(),
@@ -45,7 +49,6 @@ func jobSpec() *blockSpec {
 			"services":   `Each service is a block of its own: service "postgres" { ... }.`,
 			"if":         `Here it is "when", a bool.`,
 			"only":       `Here it is "when", a bool, or on "push" { branches = [...] } in the pipeline.`,
-			"retries":    `Activities are tried again, each by itself: "retries" belongs to an activity.`,
 			"name":       `The name is the label of the block; text for people goes into "description".`,
 		},
 	}

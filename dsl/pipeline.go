@@ -1,6 +1,8 @@
 package dsl
 
 import (
+	"strings"
+
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
@@ -35,6 +37,8 @@ type job struct {
 	env         *value
 	environment *value
 	timeout     *value
+	fence       *value
+	retries     *value
 
 	labels, os, arch, cpu, memory *value
 
@@ -167,6 +171,7 @@ type work struct {
 	env     *value
 	timeout *value
 	retries *value
+	effects *value // side_effects
 	workdir *value
 	user    *value
 	outputs []*activityOutput
@@ -197,6 +202,9 @@ type definition struct {
 	// opaque says that nothing is known of it, since its library is not at hand.
 	opaque bool
 }
+
+// title names it in sentences.
+func (d *definition) title() string { return "the definition " + strings.TrimPrefix(d.name, "def.") }
 
 func (d *definition) input(name string) *input {
 	for _, in := range d.inputs {

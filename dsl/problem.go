@@ -49,6 +49,7 @@ const (
 	codeNoVariable      code = "E225"
 	codeNoSecret        code = "E226"
 	codeRelease         code = "E227"
+	codeSideEffects     code = "E228"
 	codeLater           code = "E290"
 	codeType            code = "E301"
 	codeComparison      code = "E302"

@@ -2,16 +2,12 @@ package dsl
 
 import (
 	"fmt"
-	"math/big"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
-
-	"github.com/tutti-ci/tutti/dsl/plan"
 )
 
 // duration reads "1h30m" and the like. A value that is not set answers fallback.
@@ -25,6 +21,21 @@ func (e *evaluator) duration(v *value, fallback, most time.Duration) time.Durati
 		e.ps.add(codeValue, v.at, "Invalid duration",
 			`%s must be a duration such as "90s", "15m" or "1h30m", from one second to %d days.`, v.title(), most/(24*time.Hour))
 		return fallback
+	}
+	return d
+}
+
+// fence reads for how long a job may go on alone. It is 0 where the server decides.
+func (e *evaluator) fence(v *value) time.Duration {
+	text, ok := e.text(v)
+	if !ok {
+		return 0
+	}
+	const least, most = time.Minute, 24 * time.Hour
+	d, err := parseDuration(text)
+	if err != nil || d < least || d > most {
+		e.ps.add(codeValue, v.at, "Invalid duration", `%s must be a duration such as "10m" or "2h", from one minute to 24 hours.`, v.title())
+		return 0
 	}
 	return d
 }
@@ -78,59 +89,4 @@ func (e *evaluator) cpu(v *value) float64 {
 		return 0
 	}
 	return n
-}
-
-// causes are the keys of retries by cause.
-var causes = []string{string(plan.CauseExit), string(plan.CauseTimeout), string(plan.CauseOOM), string(plan.CauseImage),
-	string(plan.CauseOutput), string(plan.CauseLost)}
-
-const maxRetries = 10
-
-// retries reads a number, or an object of numbers by cause.
-func (e *evaluator) retries(v *value) plan.Retries {
-	got, ok := e.plainValue(v)
-	switch t := got.Type(); {
-	case v == nil || !ok || t == cty.DynamicPseudoType && !got.IsNull():
-	case got.IsNull() || t != cty.Number && !t.IsObjectType() && !t.IsMapType():
-		e.mismatch(v, v.at, codeType, "%s must be a number, or an object of numbers by cause, but this is %s.", v.title(), valueName(got))
-	case !got.IsKnown():
-	case t == cty.Number:
-		n, _ := e.times(v, v.at, got)
-		return plan.Retries{Any: n}
-	default:
-		return plan.Retries{By: e.retriesByCause(v, got)}
-	}
-	return plan.Retries{}
-}
-
-func (e *evaluator) retriesByCause(v *value, got cty.Value) map[plan.Cause]int {
-	by := map[plan.Cause]int{}
-	for it := got.ElementIterator(); it.Next(); {
-		key, element := it.Element()
-		name := key.AsString()
-		if !slices.Contains(causes, name) {
-			e.ps.add(codeAttribute, v.key(name), "Unknown cause", "There is no cause %q. Known: %s.%s", name, strings.Join(causes, ", "), didYouMean(name, causes))
-			continue
-		}
-		if n, ok := e.times(v, v.item(name), element); ok && n > 0 {
-			by[plan.Cause(name)] = n
-		}
-	}
-	return by
-}
-
-func (e *evaluator) times(v *value, at place, got cty.Value) (int, bool) {
-	if got.IsNull() || got.Type() != cty.Number {
-		e.mismatch(v, at, codeType, "%s must count in numbers, but this is %s.", v.title(), valueName(got))
-		return 0, false
-	}
-	if !got.IsKnown() {
-		return 0, false
-	}
-	n, exact := got.AsBigFloat().Int64()
-	if exact != big.Exact || n < 0 || n > maxRetries {
-		e.ps.add(codeValue, at, "Invalid number", "%s must be a whole number from 0 to %d.", v.title(), maxRetries)
-		return 0, false
-	}
-	return int(n), true
 }

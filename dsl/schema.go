@@ -34,6 +34,7 @@ const (
 	typeObjects  valueType = "list of objects"
 	typeAxes     valueType = "object of lists"
 	typeRetries  valueType = "number, or object by cause"
+	typeLost     valueType = "object { lost = number }"
 	typeAny      valueType = "any"
 )
 

@@ -232,6 +232,9 @@ func (f *Folder) objectKeys(c cursor) []member {
 			return def.declaredIn(def.block.body, "input")
 		}
 	case "retries":
+		if c.body.block.kind == "job" {
+			return named(retryCauses, "lost")
+		}
 		return retryCauses
 	case "exclude", "include":
 		if c.within.job != nil {

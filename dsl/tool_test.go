@@ -140,6 +140,7 @@ func TestComplete(t *testing.T) {
 		{"Definitions", "use  = def.scan", "use  = def.§", "scan", ""},
 		{"With", "with = { level = input.level }", "with = { § }", "level", "event"},
 		{"Retries", "with = { level = input.level }", "retries = { § }", "timeout lost oom", "event"},
+		{"RetriesOfAJob", "    when  = local.release\n", "    retries = { § }\n", "lost", "timeout exit event"},
 		{"NothingInScripts", "go test ${A:-b}", "go test ${§A:-b}", "", "event A"},
 		{"NothingInComments", "image = \"alpine:3.20\"", "image = \"alpine:3.20\" # ev§", "", "event"},
 		{"WhileABraceIsOpen", "    when  = local.release\n", "    env = {\n      A = local.§\n", "release", ""},

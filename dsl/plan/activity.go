@@ -22,6 +22,9 @@ type Activity struct {
 	Skip         string  `json:"skip,omitempty"`
 	Retries      Retries `json:"retries,omitzero"`
 	AllowFailure bool    `json:"allow_failure,omitempty"`
+	// SideEffects says that it changes something outside of its container, as a deployment does: it is never begun again after
+	// it was lost, because nobody knows how far it came.
+	SideEffects bool `json:"side_effects,omitempty"`
 	// Outputs are the files that it has to write into the folder $TUTTI_OUTPUT.
 	Outputs []Output `json:"outputs,omitempty"`
 	Reports []Report `json:"reports,omitempty"`

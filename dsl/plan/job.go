@@ -56,7 +56,11 @@ type Job struct {
 	CPU    float64 `json:"cpu,omitempty"`
 	Memory int64   `json:"memory,omitempty"`
 	// Timeout bounds the whole job, from its start on the agent to its end.
-	Timeout   Duration   `json:"timeout"`
+	Timeout Duration `json:"timeout"`
+	// Fence is for how long the job may go on while its agent and the server hear nothing of each other; 0 is the server's.
+	Fence Duration `json:"fence,omitempty"`
+	// Retries say how often the job is begun anew, on another agent if there is one: by CauseLost only.
+	Retries   Retries    `json:"retries,omitzero"`
 	Workspace *Workspace `json:"workspace,omitempty"` // nil means a checkout and nothing else
 	Services  []Service  `json:"services,omitempty"`
 	Caches    []Cache    `json:"caches,omitempty"`
