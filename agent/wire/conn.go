@@ -17,24 +17,20 @@ type conn struct {
 	writing sync.Mutex // guards ws for writing, except for control frames
 }
 
-// setUp bounds what the other end may do, before anything is read.
-func (c *conn) setUp() {
-	c.ws.SetReadLimit(MaxMessage)
-	// Pings and pongs are signs of life as well.
-	c.ws.SetPongHandler(func(string) error { return c.alive() })
-	c.ws.SetPingHandler(func(data string) error {
-		err := c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(WriteTimeout))
-		return errors.Join(err, c.alive())
-	})
-}
+// farewell is how long the other end is told why a connection ends.
+const farewell = time.Second
 
-func (c *conn) alive() error { return c.ws.SetReadDeadline(time.Now().Add(IdleTimeout)) }
+// setUp bounds what the other end may do, before anything is read.
+func (c *conn) setUp(line *lifeline) {
+	c.ws.SetReadLimit(MaxMessage)
+	c.ws.SetPingHandler(func(data string) error {
+		return c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(WriteTimeout))
+	})
+	line.armed.Store(true)
+}
 
 // next answers the next message, which must be of the given type.
 func (c *conn) next(want int) (io.Reader, error) {
-	if err := c.alive(); err != nil {
-		return nil, fmt.Errorf("receiving: %w", err)
-	}
 	got, r, err := c.ws.NextReader()
 	if err != nil {
 		return nil, fmt.Errorf("receiving: %w", err)
@@ -45,14 +41,11 @@ func (c *conn) next(want int) (io.Reader, error) {
 	return r, nil
 }
 
-// write sends one message. It fails if the other end does not take it within WriteTimeout, and the connection is of no
-// use after that.
+// write sends one message. It fails if the other end takes nothing for WriteTimeout, and the connection is of no use after
+// that.
 func (c *conn) write(kind int, data []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.ws.SetWriteDeadline(time.Now().Add(WriteTimeout)); err != nil {
-		return fmt.Errorf("sending: %w", err)
-	}
 	if err := c.ws.WriteMessage(kind, data); err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
@@ -71,7 +64,7 @@ func (c *conn) Ping() error {
 // than once, from any goroutine.
 func (c *conn) Close(code int, reason string) {
 	// Whoever is gone cannot be told why: the error means nothing.
-	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(time.Second))
+	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(farewell))
 	_ = c.ws.Close()
 }
 

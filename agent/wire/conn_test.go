@@ -14,7 +14,7 @@ import (
 )
 
 // serve answers a server that does one thing with each request.
-func serve(t *testing.T, do http.HandlerFunc) wire.Dialer {
+func serve(t testing.TB, do http.HandlerFunc) wire.Dialer {
 	t.Helper()
 	s := httptest.NewServer(do)
 	t.Cleanup(s.Close)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -43,43 +44,53 @@ func (e *RefusedError) Denied() bool {
 
 // Control opens the first connection.
 func (d Dialer) Control(ctx context.Context) (*Control, error) {
-	ws, err := d.dial(ctx, ControlPath, nil, websocket.Dialer{Subprotocols: []string{ControlProtocol}})
+	ws, line, err := d.dial(ctx, ControlPath, nil, websocket.Dialer{Subprotocols: []string{ControlProtocol}})
 	if err != nil {
 		return nil, err
 	}
 	c := &Control{conn{ws: ws}}
-	c.setUp()
+	c.setUp(line)
 	return c, nil
 }
 
 // Logs opens the second connection, for a session that was welcomed on the first.
 func (d Dialer) Logs(ctx context.Context, agent string, session int64) (*Logs, error) {
 	query := url.Values{"agent": {agent}, "session": {strconv.FormatInt(session, 10)}}
-	ws, err := d.dial(ctx, LogPath, query, websocket.Dialer{Subprotocols: []string{LogProtocol}, WriteBufferSize: logBuffer})
+	ws, line, err := d.dial(ctx, LogPath, query, websocket.Dialer{Subprotocols: []string{LogProtocol}, WriteBufferSize: logBuffer})
 	if err != nil {
 		return nil, err
 	}
 	c := &Logs{conn: conn{ws: ws}}
-	c.setUp()
+	c.setUp(line)
 	return c, nil
 }
 
-func (d Dialer) dial(ctx context.Context, path string, query url.Values, dialer websocket.Dialer) (*websocket.Conn, error) {
+func (d Dialer) dial(ctx context.Context, path string, query url.Values, dialer websocket.Dialer) (*websocket.Conn, *lifeline, error) {
 	target, err := d.target(path, query)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	target.Scheme = strings.Replace(target.Scheme, "http", "ws", 1)
+	var line *lifeline
 	dialer.HandshakeTimeout = dialTimeout
 	dialer.Proxy = http.ProxyFromEnvironment
+	dialer.NetDialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		var plain net.Dialer
+		conn, err := plain.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		line = newLifeline(conn)
+		return line, nil
+	}
 	ws, resp, err := dialer.DialContext(ctx, target.String(), d.header())
 	if err != nil {
 		if resp != nil {
-			return nil, refused(resp)
+			return nil, nil, refused(resp)
 		}
-		return nil, fmt.Errorf("connecting to %s: %w", d.URL, err)
+		return nil, nil, fmt.Errorf("connecting to %s: %w", d.URL, err)
 	}
-	return ws, nil
+	return ws, line, nil
 }
 
 // WorkspaceRequest makes the request for the files of a job.
@@ -95,6 +106,12 @@ func (d Dialer) WorkspaceRequest(ctx context.Context, agent string, c Claim) (*h
 	}
 	req.Header = d.header()
 	return req, nil
+}
+
+// Check says what is wrong with the URL, without asking anybody.
+func (d Dialer) Check() error {
+	_, err := d.target("", nil)
+	return err
 }
 
 func (d Dialer) target(path string, query url.Values) (*url.URL, error) {

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"time"
 )
 
-// A LogFrame is a message of the second connection: a LogOpen, LogAck, LogData, LogRewind or LogDiverged.
+// A LogFrame is a message of the second connection: a LogOpen, LogAck, LogData, LogRewind, LogDiverged or LogHold.
 type LogFrame interface {
-	// appendTo writes the frame behind b.
+	// appendTo writes the frame without its CRC behind b.
 	appendTo(b []byte) ([]byte, error)
 }
 
@@ -47,11 +48,17 @@ type LogDiverged struct {
 	At     int64
 }
 
+// LogHold says that the server cannot store the log now (its disk is full, say). The agent announces it again after Pause.
+type LogHold struct {
+	Stream uint32
+	Pause  time.Duration // whole milliseconds
+}
+
 // MarkSize is the size of a mark.
 const MarkSize = 16
 
 // MaxMarks is how many bytes of marks one LogData may carry.
-const MaxMarks = MaxMessage - MaxPayload - dataHeader
+const MaxMarks = MaxMessage - MaxPayload - dataHeader - sumLength
 
 // The first byte of each frame.
 const (
@@ -60,13 +67,14 @@ const (
 	frameData
 	frameRewind
 	frameDiverged
+	frameHold
 )
 
 const (
 	frameHeader = 1 + 4
 	openHeader  = frameHeader + 8 + 8 + 1
-	dataHeader  = frameHeader + 8 + 4 + 4
-	dataCRC     = frameHeader + 8 // where the CRC stands; it covers what follows it
+	dataHeader  = frameHeader + 8 + 4
+	sumLength   = 4 // of the CRC at the end of a frame, which covers all before it
 )
 
 // ErrFrame is what every error of DecodeFrame is.
@@ -76,7 +84,14 @@ var ErrFrame = errors.New("bad log frame")
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // AppendFrame writes a frame behind b.
-func AppendFrame(b []byte, f LogFrame) ([]byte, error) { return f.appendTo(b) }
+func AppendFrame(b []byte, f LogFrame) ([]byte, error) {
+	at := len(b)
+	b, err := f.appendTo(b)
+	if err != nil {
+		return b, err
+	}
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[at:], castagnoli())), nil
+}
 
 func header(b []byte, kind byte, stream uint32) []byte {
 	return binary.LittleEndian.AppendUint32(append(b, kind), stream)
@@ -108,6 +123,9 @@ func (f LogRewind) appendTo(b []byte) ([]byte, error) {
 func (f LogDiverged) appendTo(b []byte) ([]byte, error) {
 	return number(b, frameDiverged, f.Stream, f.At)
 }
+func (f LogHold) appendTo(b []byte) ([]byte, error) {
+	return number(b, frameHold, f.Stream, f.Pause.Milliseconds())
+}
 
 func (f LogData) appendTo(b []byte) ([]byte, error) {
 	b, err := number(b, frameData, f.Stream, f.Offset)
@@ -117,13 +135,9 @@ func (f LogData) appendTo(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	at := len(b)
-	b = append(b, 0, 0, 0, 0)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(f.Marks)))
 	b = append(b, f.Marks...)
-	b = append(b, f.Payload...)
-	binary.LittleEndian.PutUint32(b[at:], crc32.Checksum(b[at+4:], castagnoli()))
-	return b, nil
+	return append(b, f.Payload...), nil
 }
 
 func (f LogData) check() error {
@@ -140,8 +154,12 @@ func (f LogData) check() error {
 
 // DecodeFrame reads a frame. Marks and Payload of a LogData are parts of data, not copies.
 func DecodeFrame(data []byte) (LogFrame, error) {
-	if len(data) < frameHeader {
+	if len(data) < frameHeader+sumLength {
 		return nil, fmt.Errorf("%w: %d bytes", ErrFrame, len(data))
+	}
+	data, sum := data[:len(data)-sumLength], data[len(data)-sumLength:]
+	if crc32.Checksum(data, castagnoli()) != binary.LittleEndian.Uint32(sum) {
+		return nil, fmt.Errorf("%w: its CRC is wrong", ErrFrame)
 	}
 	kind, stream, rest := data[0], binary.LittleEndian.Uint32(data[1:]), data[frameHeader:]
 	switch kind {
@@ -149,7 +167,7 @@ func DecodeFrame(data []byte) (LogFrame, error) {
 		return decodeOpen(stream, data)
 	case frameData:
 		return decodeData(stream, data)
-	case frameAck, frameRewind, frameDiverged:
+	case frameAck, frameRewind, frameDiverged, frameHold:
 	default:
 		return nil, fmt.Errorf("%w: unknown kind %d", ErrFrame, kind)
 	}
@@ -162,6 +180,11 @@ func DecodeFrame(data []byte) (LogFrame, error) {
 		return LogAck{stream, n}, nil
 	case frameRewind:
 		return LogRewind{stream, n}, nil
+	case frameHold:
+		if n > math.MaxInt64/int64(time.Millisecond) {
+			return nil, fmt.Errorf("%w: LogHold for %d ms", ErrFrame, n)
+		}
+		return LogHold{stream, time.Duration(n) * time.Millisecond}, nil
 	}
 	return LogDiverged{stream, n}, nil
 }
@@ -188,10 +211,7 @@ func decodeData(stream uint32, data []byte) (LogFrame, error) {
 	if len(data) < dataHeader {
 		return nil, fmt.Errorf("%w: LogData of %d bytes", ErrFrame, len(data))
 	}
-	if crc32.Checksum(data[dataCRC+4:], castagnoli()) != binary.LittleEndian.Uint32(data[dataCRC:]) {
-		return nil, fmt.Errorf("%w: LogData with a wrong CRC", ErrFrame)
-	}
-	marks, rest := binary.LittleEndian.Uint32(data[dataCRC+4:]), data[dataHeader:]
+	marks, rest := binary.LittleEndian.Uint32(data[dataHeader-4:]), data[dataHeader:]
 	if uint64(marks) > uint64(len(rest)) {
 		return nil, fmt.Errorf("%w: LogData with %d bytes of marks in %d", ErrFrame, marks, len(rest))
 	}

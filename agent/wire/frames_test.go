@@ -2,9 +2,12 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tutti-ci/tutti/agent/wire"
@@ -19,6 +22,8 @@ func everyFrame() []wire.LogFrame {
 		wire.LogData{Stream: 7, Marks: []byte{}, Payload: []byte{0}},
 		wire.LogRewind{Stream: 3, Length: 4},
 		wire.LogDiverged{Stream: 3, At: 4},
+		wire.LogHold{Stream: 3, Pause: 2500 * time.Millisecond},
+		wire.LogHold{},
 	}
 }
 
@@ -38,23 +43,24 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestDamagedFrames has each byte of a LogData changed or missing in turn.
+// TestDamagedFrames has each bit of each frame changed, and each end cut off, in turn.
 func TestDamagedFrames(t *testing.T) {
-	f := wire.LogData{Stream: 7, Offset: 100, Marks: make([]byte, 16), Payload: []byte("hello")}
-	data, err := wire.AppendFrame(nil, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range data {
-		if _, err := wire.DecodeFrame(data[:i]); !errors.Is(err, wire.ErrFrame) {
-			t.Errorf("cut at %d: %v", i, err)
+	for _, f := range everyFrame() {
+		data, err := wire.AppendFrame(nil, f)
+		if err != nil {
+			t.Fatal(err)
 		}
-		bad := bytes.Clone(data)
-		bad[i] ^= 0x10
-		got, err := wire.DecodeFrame(bad)
-		d, _ := got.(wire.LogData)
-		if err == nil && d.Stream == f.Stream && d.Offset == f.Offset {
-			t.Errorf("damage at byte %d goes unnoticed", i)
+		for i := range data {
+			if _, err := wire.DecodeFrame(data[:i]); !errors.Is(err, wire.ErrFrame) {
+				t.Errorf("%T cut at %d: %v", f, i, err)
+			}
+			for bit := range 8 {
+				bad := bytes.Clone(data)
+				bad[i] ^= 1 << bit
+				if got, err := wire.DecodeFrame(bad); !errors.Is(err, wire.ErrFrame) {
+					t.Errorf("%T with bit %d of byte %d changed is taken for %+v", f, bit, i, got)
+				}
+			}
 		}
 	}
 }
@@ -67,6 +73,7 @@ func TestImpossibleFrames(t *testing.T) {
 		"HalfAMark":    wire.LogData{Payload: []byte("x"), Marks: make([]byte, 15)},
 		"TooManyMarks": wire.LogData{Payload: []byte("x"), Marks: make([]byte, wire.MaxPayload+wire.MarkSize)},
 		"Negative":     wire.LogAck{Length: -1},
+		"HeldBefore":   wire.LogHold{Pause: -time.Second},
 		"NoJob":        wire.LogOpen{Claim: wire.Claim{Run: 1, Epoch: 1}, Activity: "a"},
 		"NoActivity":   wire.LogOpen{Claim: claim},
 		"LongActivity": wire.LogOpen{Claim: claim, Activity: string(make([]byte, 256))},
@@ -92,8 +99,14 @@ func FuzzDecodeFrame(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(data)
+		f.Add(data[:len(data)-4])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		// A CRC that fits lets the bytes come further; without it nearly all would end there.
+		if _, err := wire.DecodeFrame(data); err != nil && !errors.Is(err, wire.ErrFrame) {
+			t.Errorf("an error of another kind: %v", err)
+		}
+		data = binary.LittleEndian.AppendUint32(data, crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
 		frame, err := wire.DecodeFrame(data)
 		if err != nil {
 			if !errors.Is(err, wire.ErrFrame) {

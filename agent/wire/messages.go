@@ -9,8 +9,10 @@ import (
 
 // Protocol versions that this release speaks.
 const (
-	MinProtocol = 1
-	MaxProtocol = 1
+	MinProtocol = 2
+	MaxProtocol = 2
+
+	firstWithCRC = 2 // whose control messages carry one
 )
 
 // The subprotocols of the two websockets, and their paths.
@@ -23,14 +25,19 @@ const (
 
 // Limits and clocks of the protocol.
 const (
-	MaxMessage   = 512 << 10 // bytes of one websocket message; control and log
-	MaxPayload   = 256 << 10 // bytes of log in one LogData
-	Window       = 4 << 20   // bytes of one log under way
-	AgentWindow  = 32 << 20  // bytes of all logs of an agent under way
-	PingInterval = 15 * time.Second
+	MaxMessage   = 512 << 10        // bytes of one websocket message; control and log
+	MaxPayload   = 256 << 10        // bytes of log in one LogData
+	Window       = 4 << 20          // bytes of one log under way, at most
+	AgentWindow  = 32 << 20         // bytes of all logs of an agent under way, at most
+	PingInterval = 15 * time.Second // at most
 	IdleTimeout  = 45 * time.Second
-	WriteTimeout = 10 * time.Second
+	WriteTimeout = 30 * time.Second // without the other end taking a byte
+	UserTimeout  = 30 * time.Second // without an acknowledgement by TCP
 	OfferTimeout = 20 * time.Second
+	MaxKept      = 500 // claims in Hello.Kept
+
+	// maxUnsent is how much the system takes of a connection that it cannot send yet: what waits there cannot be overtaken.
+	maxUnsent = 16 << 10
 )
 
 // Close codes beyond those of RFC 6455.
@@ -89,6 +96,9 @@ type Hello struct {
 	BootID      string `json:"boot_id,omitempty"`
 	Status
 	Jobs []Held `json:"jobs,omitempty"`
+	// Kept are jobs that are over for the agent, but whose logs and last report it still has: a server that was restored from a
+	// backup may want them again (DoRecall). At most MaxKept, the newest.
+	Kept []Claim `json:"kept,omitempty"`
 }
 
 // Status is what an agent can do now. It is part of Hello and sent alone whenever it changes.
@@ -117,10 +127,14 @@ const (
 
 // Welcome is the server's answer to Hello.
 type Welcome struct {
-	Protocol int       `json:"protocol"`
-	Server   string    `json:"server"` // version
-	Session  int64     `json:"session"`
-	Verdicts []Verdict `json:"verdicts,omitempty"`
+	Protocol int    `json:"protocol"`
+	Server   string `json:"server"` // version
+	Session  int64  `json:"session"`
+	// Suspect is after how long without a ping the server begins to doubt, and Fence is its default for how long a job may go on
+	// without a word. They say how often the agent pings.
+	Suspect  plan.Duration `json:"suspect"`
+	Fence    plan.Duration `json:"fence"`
+	Verdicts []Verdict     `json:"verdicts,omitempty"`
 }
 
 // A Verdict says what to do with a held job.
@@ -139,6 +153,7 @@ const (
 	DoContinue Do = "continue" // as before; a job that was only accepted gets its Start
 	DoStop     Do = "stop"     // cancel it and report
 	DoDiscard  Do = "discard"  // its epoch is over: end it, report nothing, forget it
+	DoRecall   Do = "recall"   // of a kept job: the server lost its end; send its logs and its last report again
 )
 
 // Refused tells an agent why it is not served; the connection is closed after it.
@@ -149,11 +164,13 @@ type Refused struct {
 
 // Ping renews the lease of the jobs that it lists.
 type Ping struct {
+	Seq  int64   `json:"seq"` // counts the pings of a session, from 1
 	Jobs []Claim `json:"jobs,omitempty"`
 }
 
 // Pong answers a Ping: what the server wants of each of its jobs.
 type Pong struct {
+	Seq  int64     `json:"seq"` // of the Ping that it answers: the lease counts from when that was sent
 	Jobs []Desired `json:"jobs,omitempty"`
 }
 
@@ -185,8 +202,11 @@ type Decline struct {
 	Reason string `json:"reason"`
 }
 
-// Start lets an accepted job run.
-type Start struct{ Claim }
+// Start lets an accepted job run. Its lease is Valid from when the agent sent its Accept, or its Hello.
+type Start struct {
+	Claim
+	Valid plan.Duration `json:"valid,omitzero"`
+}
 
 // Report is the whole state of a job on the agent. Revision counts up with every change, from 1.
 type Report struct {
@@ -197,6 +217,8 @@ type Report struct {
 	// Result and Cause are set in phase finished only.
 	Result plan.Result `json:"result,omitempty"`
 	Cause  string      `json:"cause,omitempty"`
+	// Note says in a sentence what people should know of a job that goes on: "the agent was restarted; the job went on".
+	Note string `json:"note,omitempty"`
 }
 
 // ActivityReport is the state of one activity; in the order of the plan.
@@ -216,6 +238,8 @@ type ActivityReport struct {
 	LogSHA256 string `json:"log_sha256,omitempty"`
 	// LogIncomplete says why the agent cannot send what is missing on the server; empty as long as it can.
 	LogIncomplete string `json:"log_incomplete,omitempty"`
+	// Omitted is how many bytes were left out of the log because it was limited; the log says where.
+	Omitted int64 `json:"omitted,omitempty"`
 	// Outputs are the values that it put out, once it is done.
 	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 	// Tries are those that failed before the last one.
