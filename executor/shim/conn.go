@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -122,11 +123,16 @@ func (c *Conn) receiveBody(size int64) (Message, error) {
 	if size > maxMessage {
 		return m, fmt.Errorf("receiving message: %d bytes are more than a message may have", size)
 	}
-	text := make([]byte, size)
-	if _, err := io.ReadFull(c.unix, text); err != nil {
+	// It grows with what comes: a stranger who only says that his message is large gets no memory for it.
+	var text bytes.Buffer
+	text.Grow(int(min(size, 64<<10)))
+	if n, err := io.CopyN(&text, c.unix, size); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: %d bytes of %d", io.ErrUnexpectedEOF, n, size)
+		}
 		return m, fmt.Errorf("receiving message: %w", err)
 	}
-	if err := json.Unmarshal(text, &m); err != nil {
+	if err := json.Unmarshal(text.Bytes(), &m); err != nil {
 		return m, fmt.Errorf("reading message: %w", err)
 	}
 	return m, nil

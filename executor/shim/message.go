@@ -7,7 +7,7 @@ import (
 
 // Version is the version of the conversation. The agent mounts the shim of its own release, so the two differ only when
 // an agent takes over containers of another release.
-const Version = 2
+const Version = 3
 
 // The places inside a container.
 const (
@@ -33,6 +33,8 @@ type Message struct {
 	Wrote    *Wrote    `json:"wrote,omitempty"`
 	Signal   *Signal   `json:"signal,omitempty"`
 	Exit     *Exit     `json:"exit,omitempty"`
+	Lease    *Lease    `json:"lease,omitempty"`
+	Stalled  *Stalled  `json:"stalled,omitempty"`
 	// Files travel beside the message: the tar stream of Unpack; log and marks of Go. Their receiver closes them.
 	Files []*os.File `json:"-"`
 }
@@ -45,6 +47,8 @@ type Hello struct {
 	// Wrote and Exit are how far the process of the last Go came.
 	Wrote *Wrote `json:"wrote,omitempty"`
 	Exit  *Exit  `json:"exit,omitempty"`
+	// Age is the time since that process began; 0 without one.
+	Age time.Duration `json:"age,omitempty"`
 	// Upper is the host's folder that takes every change of the container's root file system, where it is an overlay.
 	Upper string `json:"upper,omitempty"`
 	// Single says why the container must not be used for a second activity, if so: "it mounts /data".
@@ -82,6 +86,24 @@ type Go struct {
 	Outputs OutputOrder `json:"outputs,omitzero"`
 	// Masks are secrets, which the log must not show.
 	Masks []string `json:"masks,omitempty"`
+	// Lease is the first one; nil means that the process may run for ever.
+	Lease *Lease `json:"lease,omitempty"`
+	// LogLimit is the most bytes that the log may have, with what it holds already; 0 is no limit. Of a longer one the beginning
+	// and the last MiB are kept, with a line between them that says how much is missing. Another try behind a log that is over
+	// its limit keeps its own last MiB in the same way.
+	LogLimit int64 `json:"log_limit,omitempty"`
+}
+
+// A Lease says until when the process may run, by CLOCK_BOOTTIME, which goes on while the host sleeps and is the same in all
+// containers. The agent renews it; when it is over the shim ends the process, whether there is an agent or not.
+type Lease struct {
+	Until time.Duration `json:"until"`
+}
+
+// Stalled says that the log cannot be written for now, and why ("no space left on device"): the process waits. An empty Reason
+// says that it goes on. What cannot be written for FullLimit ends the process. It is also said after a Hello.
+type Stalled struct {
+	Reason string `json:"reason,omitempty"`
 }
 
 // An OutputOrder says which outputs are wanted, and how large each and all of them may be, in bytes.
@@ -120,7 +142,7 @@ type Exit struct {
 	OOM    bool   `json:"oom,omitempty"`    // the kernel killed a process for want of memory
 	// Reason says why no process could be started: "the image has no bash".
 	Reason string `json:"reason,omitempty"`
-	// Err says what the process cannot be blamed for; the log is then incomplete.
+	// Err says what the process cannot be blamed for, and how many bytes the log therefore lacks, if any.
 	Err    string        `json:"err,omitempty"`
 	Took   time.Duration `json:"took"`
 	Log    int64         `json:"log"`
@@ -131,4 +153,8 @@ type Exit struct {
 	OutputsErr string            `json:"outputs_err,omitempty"`
 	// Traces says what the process left behind outside of the root file system, if anything: "/dev/shm changed".
 	Traces string `json:"traces,omitempty"`
+	// Omitted is how many bytes of this process were left out of the log because of LogLimit.
+	Omitted int64 `json:"omitted,omitempty"`
+	// Fenced says that the process was ended because its lease was over.
+	Fenced bool `json:"fenced,omitempty"`
 }

@@ -3,6 +3,6 @@
 // is left when the process has ended, and looks for what the process left behind.
 //
 // It trusts the agent and nothing else. No process of the container can trace it or see its descriptors, and it writes
-// to no path that such a process can swap. It never decides what to run, and it never gives up its process because the
-// agent is gone.
+// to no path that such a process can swap. It never decides what to run, and it gives up its process only when the
+// agent's lease of it is over.
 package pid1

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,7 +25,7 @@ const (
 	busyGap    = 2 * time.Millisecond
 	readPause  = 300 * time.Microsecond
 	tellPause  = 2 * time.Millisecond // between two Wrote; the first one is sent at once
-	drainLimit = 10 * time.Second     // for bytes that are still in a pipe when every process has ended
+	drainLimit = 10 * time.Second     // for bytes that are still in a pipe when every process has ended, and for no disk
 )
 
 // output brings what a process writes into the spool. The process gets pipes, never the log itself: "echo > /dev/stdout"
@@ -38,10 +39,11 @@ type output struct {
 	pipes   [2]*os.File // the ends that are read: stdout, stderr
 	readers sync.WaitGroup
 	teller  sync.WaitGroup
-	errs    [2]error      // of the readers
-	changed chan struct{} // has room for one
-	broken  chan struct{} // has room for one; the spool takes no more
-	ended   chan struct{} // closed when the readers have ended
+	errs    [2]error               // of the readers
+	changed chan struct{}          // has room for one
+	broken  chan struct{}          // has room for one; the spool takes no more
+	ended   chan struct{}          // closed when the readers have ended
+	stalled atomic.Pointer[string] // why the spool waits; nil or empty if it does not
 }
 
 // open makes the pipes and answers the ends for the process. They belong to its user, so that it can open /dev/stdout.
@@ -49,6 +51,10 @@ func (o *output) open(who identity) (stdout, stderr *os.File, err error) {
 	o.changed = make(chan struct{}, 1)
 	o.broken = make(chan struct{}, 1)
 	o.ended = make(chan struct{})
+	o.spool.Wait(shim.FullLimit, func(reason string) {
+		o.stalled.Store(&reason)
+		o.tell(shim.Message{Stalled: &shim.Stalled{Reason: reason}})
+	})
 	var ends [2]*os.File
 	for i := range ends {
 		r, w, err := os.Pipe()
@@ -76,12 +82,12 @@ func (o *output) read() {
 func (o *output) copy(pipe *os.File, stderr bool) error {
 	buf, inlet := make([]byte, readSize), o.spool.Inlet(stderr, o.masks)
 	var last time.Time
+	waits := int64(0)
 	for {
 		n, err := pipe.Read(buf)
 		if n > 0 {
 			if inlet.Write(buf[:n]) != nil {
-				ring(o.broken)
-				return nil // drain asks the spool
+				ring(o.broken) // the rest is read as well, so that the spool can say how much is missing
 			}
 			ring(o.changed)
 			if n < smallRead && time.Since(last) < busyGap {
@@ -93,6 +99,11 @@ func (o *output) copy(pipe *os.File, stderr bool) error {
 		if err == nil {
 			continue
 		}
+		if now := o.spool.Waits(); now > waits && errors.Is(err, os.ErrDeadlineExceeded) {
+			waits = now // the disk was late, not the pipe
+			_ = pipe.SetReadDeadline(time.Now().Add(drainLimit))
+			continue
+		}
 		_ = inlet.Flush() // drain asks the spool
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -102,6 +113,7 @@ func (o *output) copy(pipe *os.File, stderr bool) error {
 }
 
 func (o *output) tellEnds() {
+	told := int64(-1)
 	for {
 		select {
 		case <-o.changed:
@@ -109,6 +121,10 @@ func (o *output) tellEnds() {
 			return // Exit tells the rest
 		}
 		log, marks := o.spool.Ends()
+		if log == told { // what came is kept back, or left out
+			continue
+		}
+		told = log
 		o.tell(shim.Message{Wrote: &shim.Wrote{Log: log, Marks: marks}})
 		select {
 		case <-time.After(tellPause):
@@ -126,6 +142,7 @@ func (o *output) drain() error {
 		}
 	}
 	o.readers.Wait()
+	_ = o.spool.Finish() // Err says it
 	if o.ended != nil {
 		close(o.ended)
 	}

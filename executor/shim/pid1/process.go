@@ -28,7 +28,8 @@ type process struct {
 	dir    string // where it starts
 	script string // its file, if there is one
 	before footing
-	kills  int64 // of the kernel for want of memory, before the process began
+	kills  int64  // of the kernel for want of memory, before the process began
+	lease  *lease // nil: for ever
 
 	exit *shim.Exit // guarded by the Shim's mu
 }
@@ -40,6 +41,9 @@ type startError struct {
 }
 
 func (e *startError) Error() string { return e.reason }
+
+// errFenced is the end of a process that the agent did not want to be there any more, as far as anybody can tell.
+var errFenced = errors.New("the agent was not heard of in time: the process was ended when its lease was over")
 
 // start starts the process. The files are the log and its marks; the process keeps copies of them.
 func (p *process) start(files []*os.File) error {
@@ -58,6 +62,7 @@ func (p *process) start(files []*os.File) error {
 	if p.spool, err = shim.ContinueSpool(log, marks, p.began.Add(-p.order.Age)); err != nil {
 		return errors.Join(err, closeFiles(log, marks))
 	}
+	p.spool.Limit(p.order.LogLimit)
 	p.output = &output{spool: p.spool, log: log, marks: marks, masks: p.masks, tell: p.tell}
 
 	who, err := findUser(p.order.User)
@@ -79,6 +84,9 @@ func (p *process) start(files []*os.File) error {
 		return fmt.Errorf("looking around: %w", err)
 	}
 	p.kills = oomKills()
+	if p.lease.over() {
+		return errFenced
+	}
 	return p.spawn(argv, env, who)
 }
 
@@ -115,22 +123,15 @@ func (p *process) spawn(argv, env []string, who identity) error {
 // see waits for the end of the process, ends all others, and answers what became of it once every byte is written.
 func (p *process) see() *shim.Exit {
 	p.output.read() // now, so that Started is said before anything about bytes
-	stop := make(chan struct{})
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-p.output.broken: // the log cannot be written: what the process does from here on would be lost
-			p.signal(shim.Kill)
-		case <-stop:
-		}
-	})
-	status := p.reap()
+	status, fenced := p.await()
 	took := time.Since(p.began)
-	close(stop)
-	watch.Wait()
 	err := p.output.drain()
+	if fenced {
+		err = errors.Join(errFenced, err)
+	}
 
 	exit := p.result()
+	exit.Fenced = fenced
 	exit.Took = took
 	exit.Code = status.ExitStatus()
 	if status.Signaled() {
@@ -144,6 +145,29 @@ func (p *process) see() *shim.Exit {
 		exit.Err = err.Error()
 	}
 	return exit
+}
+
+// await waits for the end of the process, and brings it about when its lease is over or its log broken. It says whether the
+// former was what ended it.
+func (p *process) await() (status syscall.WaitStatus, fenced bool) {
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-p.output.broken: // the log cannot be written: what the process does from here on would be lost
+			p.signal(shim.Kill)
+		case <-stop:
+		}
+	})
+	watch.Go(func() {
+		if fenced = p.lease.wait(stop); fenced {
+			p.signal(shim.Kill)
+		}
+	})
+	status = p.reap()
+	close(stop)
+	watch.Wait()
+	return status, fenced && status.Signal() == syscall.SIGKILL
 }
 
 // reap waits until the process has ended, ends all the others then, and waits for them as well. Orphans of the container
@@ -167,6 +191,7 @@ func (p *process) reap() syscall.WaitStatus {
 // failed answers the exit of a process that did not start.
 func (p *process) failed(err error) *shim.Exit {
 	exit := p.result()
+	exit.Fenced = errors.Is(err, errFenced)
 	var start *startError
 	if errors.As(err, &start) {
 		exit.Code, exit.Reason = start.code, p.masks.Mask(start.reason)
@@ -187,6 +212,7 @@ func (p *process) result() *shim.Exit {
 	if p.spool != nil {
 		exit.Log, exit.Marks = p.spool.Ends()
 		exit.SHA256 = p.spool.Sum()
+		exit.Omitted = p.spool.Omitted()
 	}
 	return exit
 }
@@ -200,12 +226,31 @@ func (p *process) tidy(err error) (traces string, _ error) {
 	return traces, err
 }
 
+// stalled answers why the log cannot be written for now; empty if it can.
+func (p *process) stalled() string {
+	if p.output == nil {
+		return ""
+	}
+	if reason := p.output.stalled.Load(); reason != nil {
+		return *reason
+	}
+	return ""
+}
+
 func (p *process) wrote() *shim.Wrote {
 	if p.spool == nil {
 		return nil
 	}
 	log, marks := p.spool.Ends()
 	return &shim.Wrote{Log: log, Marks: marks}
+}
+
+// age answers the time since the process began; 0 if it never did.
+func (p *process) age() time.Duration {
+	if p.pid == 0 {
+		return 0
+	}
+	return time.Since(p.began)
 }
 
 // signal passes a signal on. The process is the leader of its group.
@@ -215,6 +260,7 @@ func (p *process) signal(name string) {
 	}
 	// ESRCH is no trouble: who has ended needs no signal.
 	if name == shim.Kill {
+		p.spool.Hurry()
 		_ = syscall.Kill(-1, syscall.SIGKILL)
 		return
 	}

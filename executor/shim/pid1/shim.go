@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -30,8 +31,8 @@ type Shim struct {
 	process *process // the last one; nil before the first Go
 }
 
-// Serve holds the conversation with the agent, again and again, until the container is removed. It only answers if it
-// could not begin.
+// Serve holds the conversation with the agent, again and again, until the container is removed, or the agent has removed the folder of
+// their socket: then nobody will ever come again, and Docker may have forgotten the container. The error says why it could not begin.
 func (s *Shim) Serve() error {
 	if os.Getpid() != 1 {
 		// It ends every process that it can see; outside of a container that would be all of the host's.
@@ -44,16 +45,28 @@ func (s *Shim) Serve() error {
 	if s.ground, err = survey(s.Scripts); err != nil {
 		return fmt.Errorf("looking around: %w", err)
 	}
+	const soon, late = 20 * time.Millisecond, time.Second
 	for wait := time.Duration(0); ; {
 		time.Sleep(wait)
+		wait = min(max(2*wait, soon), late)
 		unix, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: s.Socket, Net: "unix"})
-		if err != nil {
-			wait = min(max(2*wait, 20*time.Millisecond), time.Second)
-			continue
+		switch {
+		case errors.Is(err, syscall.EAGAIN): // others dial as well, until the agent has no room for more
+			wait = soon
+		case err == nil:
+			if s.converse(shim.NewConn(unix)) { // otherwise the door was slammed
+				wait = soon
+			}
+		case s.givenUp():
+			return nil // and with PID 1 every process ends
 		}
-		wait = 20 * time.Millisecond
-		s.converse(shim.NewConn(unix))
 	}
+}
+
+// givenUp says whether the folder of the socket was removed on the host; here it is still there, as the mount of a folder without a name.
+func (s *Shim) givenUp() bool {
+	var dir syscall.Stat_t
+	return syscall.Stat(filepath.Dir(s.Socket), &dir) == nil && dir.Nlink == 0
 }
 
 // harden keeps the processes of the container away from this one: they may not trace it, read its memory or see its
@@ -72,17 +85,17 @@ func harden() error {
 	return nil
 }
 
-// converse says Hello and obeys until the connection ends.
-func (s *Shim) converse(conn *shim.Conn) {
+// converse says Hello and obeys until the connection ends. It says whether it was told anything.
+func (s *Shim) converse(conn *shim.Conn) (told bool) {
 	defer conn.Close()
 	defer s.hangUp()
 	if err := s.greet(conn); err != nil {
-		return
+		return false
 	}
-	for {
+	for ; ; told = true {
 		m, err := conn.Receive()
 		if err != nil {
-			return
+			return told
 		}
 		s.obey(m)
 		for _, f := range m.Files {
@@ -96,12 +109,20 @@ func (s *Shim) greet(conn *shim.Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock() // nothing else may be sent before Hello
 	h := &shim.Hello{Version: shim.Version, Token: s.token, Upper: s.ground.upper, Single: s.ground.single}
+	stalled := ""
 	if s.process != nil {
 		h.Wrote = s.process.wrote()
 		h.Exit = s.process.exit
+		h.Age = s.process.age()
+		if h.Exit == nil {
+			stalled = s.process.stalled()
+		}
 	}
 	s.conn = conn
-	return conn.Send(shim.Message{Hello: h})
+	if err := conn.Send(shim.Message{Hello: h}); err != nil || stalled == "" {
+		return err
+	}
+	return conn.Send(shim.Message{Stalled: &shim.Stalled{Reason: stalled}})
 }
 
 func (s *Shim) hangUp() {
@@ -118,6 +139,8 @@ func (s *Shim) obey(m shim.Message) {
 		s.start(*m.Go, m.Files)
 	case m.Signal != nil:
 		s.signal(m.Signal.Name)
+	case m.Lease != nil:
+		s.renew(m.Lease.Until)
 	}
 }
 
@@ -126,6 +149,10 @@ func (s *Shim) send(m shim.Message) {
 	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()
+	sendOn(conn, m)
+}
+
+func sendOn(conn *shim.Conn, m shim.Message) {
 	if conn == nil {
 		return
 	}
@@ -160,6 +187,9 @@ func unpackInto(order shim.Unpack, files []*os.File) error {
 // the next Go after the Exit of the one before.
 func (s *Shim) start(order shim.Go, files []*os.File) {
 	p := &process{order: order, ground: s.ground, masks: s.masks.of(order.Masks), tell: s.send}
+	if order.Lease != nil {
+		p.lease = newLease(boottime, order.Lease.Until)
+	}
 	err := p.start(files)
 	s.mu.Lock()
 	s.token, s.process = order.Token, p
@@ -172,11 +202,21 @@ func (s *Shim) start(order shim.Go, files []*os.File) {
 	go func() { s.finish(p, p.see()) }() // PID 1 itself is its owner: it never ends before
 }
 
+// finish says the Exit once on each connection: on one whose Hello was said before, or else in the Hello. An agent that has
+// it from the Hello may send its next Go at once, and must not take it for the answer to that.
 func (s *Shim) finish(p *process, exit *shim.Exit) {
 	s.mu.Lock()
 	p.exit = exit
+	conn := s.conn
 	s.mu.Unlock()
-	s.send(shim.Message{Exit: exit})
+	sendOn(conn, shim.Message{Exit: exit})
+}
+
+// renew needs no lock of the Shim: it is called by who calls start.
+func (s *Shim) renew(until time.Duration) {
+	if s.process != nil {
+		s.process.lease.renew(until)
+	}
 }
 
 func (s *Shim) signal(name string) {
