@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"time"
 
@@ -15,7 +16,30 @@ type Engine interface {
 	// waiting for it, so that it can be called as soon as a job is offered: no process of the user is started before Run.
 	// What Open could not make is reported by the first Run. The caller closes the Room, whatever happened.
 	Open(ctx context.Context, spec RoomSpec) (Room, error)
+	// Adopt takes up a room that an earlier process of the same agent left, with whatever still runs in it: nothing is ended,
+	// and what a Ticket names can be rejoined. It answers a *GoneError if the room is not there any more, and other errors as
+	// long as nobody can tell: it may then be called again. What the room does not need any more is removed.
+	Adopt(ctx context.Context, spec RoomSpec) (Room, error)
 }
+
+// A GoneError says why what an earlier process left is not there any more: "the host was rebooted".
+type GoneError struct{ Reason string }
+
+func (e *GoneError) Error() string { return e.Reason }
+
+// ErrNotBegun says that the process of a Ticket never began, and never will: it can be run as if nothing had been.
+var ErrNotBegun = errors.New("it had not begun")
+
+// ErrLeft is the answer of whatever is asked of a Room after Leave, but for Close, which then does nothing. It may also be the
+// cause with which the contexts of a job end (see WithCancel): nothing is ended then, and nothing reported.
+var ErrLeft = errors.New("the job is left to the next process of the agent")
+
+// ErrFenced says that the lease of the job is over: no process of it runs, and none may begin.
+var ErrFenced = errors.New("the lease of the job is over: nothing was heard of the server for too long")
+
+// A Ticket names the process of one try at an activity to a later process of the agent. It is the engine's own affair what is
+// in it. No process of a container ever sees it.
+type Ticket string
 
 // RoomSpec says for what a Room is made.
 type RoomSpec struct {
@@ -26,6 +50,13 @@ type RoomSpec struct {
 	// Workspace opens a tar stream of the files that the workspace starts with. It is called once, at the latest when the
 	// first activity runs; nil means an empty workspace.
 	Workspace func(ctx context.Context) (*os.File, error)
+	// Lease answers until when the job may go on without a word from the server, on the clock that goes on while the host sleeps
+	// (see LeaseTime). It moves forward as the server is heard; nil means for ever. Whatever becomes of the agent, no process
+	// of the job runs on after it: see Room.Renew. As long as it answers 0, which is not known, none may begin.
+	Lease func() time.Duration
+	// Tickets are those of the activities that had one, the newest last, for Adopt only. Without any, nothing of the user's
+	// ever began: the room is then made anew, and what was made for it before is removed.
+	Tickets []Ticket
 }
 
 // A Room is where the activities of one job run, one after the other, in the order of the plan. Some of them may be left
@@ -37,6 +68,15 @@ type Room interface {
 	// process, Exit.Started is zero. Any other error is for what the process cannot be blamed for: an *ImageError, or the
 	// engine's trouble.
 	Run(ctx context.Context, step Step, out Output) (Exit, error)
+	// Rejoin is Run for a process that began already, when an earlier process of the agent ran it, and may have ended since. The
+	// bytes that it wrote meanwhile are in out. Out.Going and Out.Began are not told. The error is ErrNotBegun, or a
+	// *GoneError, or as with Run; a ctx that has ended already ends the process, if that did not end by itself.
+	Rejoin(ctx context.Context, step Step, out Output, ticket Ticket) (Exit, error)
+	// Renew passes on that RoomSpec.Lease answers a later time now. It does not wait.
+	Renew()
+	// Leave gives the room up to a later process of this agent, which adopts it: nothing ends and nothing is removed. Run and
+	// Rejoin, if one of them is under way, answer ErrLeft at once, and so do they afterwards; Close answers nil.
+	Leave()
 	// Close ends what still runs and removes all that the Room made. It works on a canceled job as well, so the caller
 	// gives it a context of its own, with a limit. If it fails it may be called again.
 	Close(ctx context.Context) error
@@ -51,6 +91,9 @@ type Step struct {
 
 // Output is where the bytes of an activity go, and who hears of them. The engine only ever appends to the two files.
 type Output struct {
+	// Going is told, from within Run, just before a process may begin, and answers once the ticket will survive the end of the
+	// agent's process (the end of the host it need not survive). If it fails nothing begins.
+	Going func(Ticket) error
 	// Began is told once, from within Run, that the process has begun; Run's caller sets it. What is done before, such as
 	// pulling an image, is not the activity's time.
 	Began func()
@@ -84,6 +127,10 @@ type Exit struct {
 	Outputs map[string][]byte
 	// OutputsErr says why they could not all be read: "output \"image\" has more than 64 KiB".
 	OutputsErr string
+	// Hint is what may have made the process fail without being its fault: "Docker's disk is full: 0 bytes free in /var/lib/docker".
+	Hint string
+	// Omitted is how many bytes were left out of the log because of its limit; in their place the log says so.
+	Omitted int64
 	// Started and Finished are when the process began and ended.
 	Started, Finished time.Time
 }
@@ -106,6 +153,11 @@ type Reporter interface {
 	Started(activity string, at time.Time) (Output, error)
 	// Finished is told the end of every activity, also of one that never started (Outcome.Result is then Skipped or Canceled).
 	Finished(activity string, outcome Outcome) error
+	// Going is told before the process of each try at an activity begins, and answers once that will survive the agent's end.
+	// It is also told, without a Ticket, when a try ended that is followed by another.
+	Going(activity string, p Progress) error
+	// Rejoined is told instead of Started for the activity that ran when the agent ended (Resume.Running).
+	Rejoined(activity string) (Output, error)
 }
 
 // A Resolver completes activities whose values were not all known when their job was planned (plan.Activity.Late).

@@ -13,6 +13,9 @@ import (
 // outcome says so.
 func (w *walk) resolve(ctx context.Context, activity plan.Activity) (Step, *Outcome) {
 	step := Step{Activity: activity}
+	if outcome := w.recall(ctx); outcome != nil {
+		return step, outcome
+	}
 	if activity.Late {
 		answer, err := w.Resolver.Resolve(ctx, activity.Name)
 		if err != nil {
@@ -21,17 +24,22 @@ func (w *walk) resolve(ctx context.Context, activity plan.Activity) (Step, *Outc
 		// Nothing else can depend on late values; so nothing else is taken.
 		step.Late = false
 		step.Image, step.Env, step.Command, step.Skip = answer.Image, answer.Env, answer.Command, answer.Skip
-		for _, m := range answer.Masks {
-			if !slices.Contains(w.masks, m) {
-				w.masks = append(w.masks, m)
-			}
-		}
+		w.mask(answer.Masks)
 	}
 	step.Masks = slices.Clone(w.masks)
 	if step.Skip != "" {
 		return step, &Outcome{Result: plan.Skipped, Cause: step.Skip}
 	}
 	return step, nil
+}
+
+// mask keeps values out of the logs from now on.
+func (w *walk) mask(values []string) {
+	for _, m := range values {
+		if !slices.Contains(w.masks, m) {
+			w.masks = append(w.masks, m)
+		}
+	}
 }
 
 func unresolved(ctx context.Context, activity plan.Activity, err error) *Outcome {

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +16,8 @@ type Work struct {
 	Room     Room // the caller's to close, whatever happened
 	Resolver Resolver
 	Reporter Reporter
+	// Resume is set for a job that an earlier process of the agent began; Room is then an adopted one.
+	Resume *Resume
 }
 
 // Run walks the activities of a job in their order and answers how the job ended. Each activity is reported: one that the
@@ -23,15 +26,17 @@ type Work struct {
 // The contexts are those of WithCancel. When soft ends, so does what runs, except for activities with run_on "always":
 // they still run, for a limited time, until hard ends.
 //
-// The error is the reporter's only: when news cannot be kept safe, the walk ends, and the job is lost.
+// The error is the reporter's: when news cannot be kept safe, the walk ends, and the job is lost. Or it is ErrLeft: what did not
+// end by then was not reported, and goes on.
 func Run(hard, soft context.Context, work Work) (Outcome, error) {
 	w := &walk{Work: work}
+	rest := w.resume()
 	if why := refusal(work.Job); why != "" {
-		return w.refuse(why)
+		return w.refuse(rest, why)
 	}
-	limits, end := newLimits(hard, soft, work.Job.Timeout)
+	limits, end := newLimits(hard, soft, work.Job.Timeout, w.elapsed())
 	defer end()
-	for _, activity := range work.Job.Activities {
+	for _, activity := range rest {
 		if err := w.activity(limits.of(activity.RunOn), activity); err != nil {
 			return Outcome{Result: plan.Lost, Cause: err.Error()}, err
 		}
@@ -44,6 +49,7 @@ type walk struct {
 	Work
 	ends   []ended
 	masks  []string // of all activities so far: what one of them left may be shown by a later one
+	owed   []ended  // activities whose masks have to be asked for again
 	output int      // bytes of outputs so far
 }
 
@@ -55,12 +61,12 @@ type ended struct {
 
 // activity runs one activity, or says why it does not run.
 func (w *walk) activity(ctx context.Context, activity plan.Activity) error {
-	outcome, goes := w.turn(ctx, activity)
-	if goes {
-		var err error
-		if outcome, err = w.run(ctx, activity); err != nil {
-			return err
-		}
+	outcome, err := w.run(ctx, activity)
+	switch {
+	case err != nil:
+		return err
+	case errors.Is(context.Cause(ctx), ErrLeft):
+		return ErrLeft
 	}
 	return w.finish(activity.Name, outcome)
 }
@@ -73,21 +79,30 @@ func (w *walk) finish(name string, outcome Outcome) error {
 	return nil
 }
 
-// run runs one activity whose turn it is.
+// run runs one activity if it is its turn, and answers its outcome in any case.
 func (w *walk) run(ctx context.Context, activity plan.Activity) (Outcome, error) {
-	step, outcome := w.resolve(ctx, activity)
-	if outcome == nil {
-		out, err := w.Reporter.Started(activity.Name, time.Now())
-		if err != nil {
-			return Outcome{}, fmt.Errorf("reporting the start of %s: %w", activity.Name, err)
-		}
-		did := w.tries(ctx, step, out)
-		for _, value := range did.Outputs {
-			w.output += len(value)
-		}
-		outcome = &did
+	if from := w.running(activity.Name); from != nil {
+		return w.goOn(ctx, activity, from)
 	}
-	return *outcome, nil
+	if outcome, goes := w.turn(ctx, activity); !goes {
+		return outcome, nil
+	}
+	step, outcome := w.resolve(ctx, activity)
+	if outcome != nil {
+		return *outcome, nil
+	}
+	out, err := w.Reporter.Started(activity.Name, time.Now())
+	if err != nil {
+		return Outcome{}, fmt.Errorf("reporting the start of %s: %w", activity.Name, err)
+	}
+	return w.tries(ctx, &attempts{activity: activity, step: step, complete: true, out: out})
+}
+
+// count counts the outputs of an activity that ended.
+func (w *walk) count(outcome Outcome) {
+	for _, value := range outcome.Outputs {
+		w.output += len(value)
+	}
 }
 
 // outcome answers that of the whole job.

@@ -22,6 +22,11 @@ func (s script) Run(ctx context.Context, step executor.Step, out executor.Output
 }
 
 func (s script) Close(context.Context) error { return nil }
+func (s script) Renew()                      {}
+func (s script) Leave()                      {}
+func (s script) Rejoin(context.Context, executor.Step, executor.Output, executor.Ticket) (executor.Exit, error) {
+	return executor.Exit{}, errors.New("nothing was left")
+}
 
 func ends(code int) func(context.Context, executor.Output) (executor.Exit, error) {
 	return func(context.Context, executor.Output) (executor.Exit, error) {
@@ -79,6 +84,11 @@ func (d *diary) keep(line string) error {
 
 func (d *diary) Started(activity string, _ time.Time) (executor.Output, error) {
 	return executor.Output{}, d.keep("start " + activity)
+}
+
+func (d *diary) Going(activity string, p executor.Progress) error { return nil }
+func (d *diary) Rejoined(activity string) (executor.Output, error) {
+	return executor.Output{}, d.keep("rejoin " + activity)
 }
 
 func (d *diary) Finished(activity string, o executor.Outcome) error {

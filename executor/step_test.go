@@ -33,6 +33,11 @@ func (r *turns) Run(ctx context.Context, step executor.Step, out executor.Output
 }
 
 func (r *turns) Close(context.Context) error { return nil }
+func (r *turns) Renew()                      {}
+func (r *turns) Leave()                      {}
+func (r *turns) Rejoin(context.Context, executor.Step, executor.Output, executor.Ticket) (executor.Exit, error) {
+	return executor.Exit{}, errors.New("nothing was left")
+}
 
 // notes keeps the outcomes, and gives every activity a log.
 type notes struct {
@@ -49,6 +54,11 @@ func (n *notes) Started(activity string, _ time.Time) (executor.Output, error) {
 	}
 	n.t.Cleanup(func() { _ = log.Close() })
 	return executor.Output{Log: log}, nil
+}
+
+func (n *notes) Going(string, executor.Progress) error { return nil }
+func (n *notes) Rejoined(string) (executor.Output, error) {
+	return executor.Output{}, errors.New("nothing was left")
 }
 
 func (n *notes) Finished(activity string, o executor.Outcome) error {

@@ -64,10 +64,14 @@ type limits struct {
 	always context.Context // goes on for a while in both cases
 }
 
-// newLimits makes the limits. The caller calls end when the job has ended.
-func newLimits(hard, soft context.Context, timeout plan.Duration) (l limits, end func()) {
+// newLimits makes the limits of a job that has run for a while already. The caller calls end when the job has ended.
+func newLimits(hard, soft context.Context, timeout plan.Duration, elapsed time.Duration) (l limits, end func()) {
 	var endPassed context.CancelFunc
-	l.passed, endPassed = withTimeout(soft, timedOut{whole: true, limit: timeout})
+	l.passed, endPassed = withTimeout(soft, timedOut{whole: true, limit: timeout}, elapsed)
+	after := afterLimit
+	if over := elapsed - time.Duration(timeout); timeout > 0 && over > 0 {
+		after -= over
+	}
 	always, endAlways := context.WithCancelCause(hard)
 	failed, endFailed := context.WithCancelCause(soft)
 	l.always, l.failed = always, failed
@@ -78,7 +82,7 @@ func newLimits(hard, soft context.Context, timeout plan.Duration) (l limits, end
 		case <-always.Done():
 			return
 		}
-		clock := time.NewTimer(afterLimit)
+		clock := time.NewTimer(after)
 		defer clock.Stop()
 		select {
 		case <-clock.C:
@@ -106,21 +110,24 @@ func (l limits) of(on plan.RunOn) context.Context {
 	}
 }
 
-func withTimeout(ctx context.Context, limit timedOut) (context.Context, context.CancelFunc) {
+func withTimeout(ctx context.Context, limit timedOut, elapsed time.Duration) (context.Context, context.CancelFunc) {
 	if limit.limit <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, time.Duration(limit.limit), limit)
+	return context.WithTimeoutCause(ctx, time.Duration(limit.limit)-elapsed, limit)
 }
 
-// withClock answers a context whose limit is counted from the call of begin. The caller calls end when done.
-func withClock(ctx context.Context, limit timedOut) (_ context.Context, begin, end func()) {
+// withClock answers a context whose limit is counted from the call of begin, which is told how much of it is over already. The
+// caller calls end when done.
+func withClock(ctx context.Context, limit timedOut) (_ context.Context, begin func(elapsed time.Duration), end func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if limit.limit <= 0 {
-		return ctx, func() {}, func() { cancel(nil) }
+		return ctx, func(time.Duration) {}, func() { cancel(nil) }
 	}
 	var clock *time.Timer
-	begin = func() { clock = time.AfterFunc(time.Duration(limit.limit), func() { cancel(limit) }) }
+	begin = func(elapsed time.Duration) {
+		clock = time.AfterFunc(time.Duration(limit.limit)-elapsed, func() { cancel(limit) })
+	}
 	end = func() {
 		if clock != nil {
 			clock.Stop()

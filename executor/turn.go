@@ -57,8 +57,8 @@ func refusal(job plan.Job) string {
 }
 
 // refuse reports a job of which nothing runs.
-func (w *walk) refuse(why string) (Outcome, error) {
-	for _, a := range w.Job.Activities {
+func (w *walk) refuse(activities []plan.Activity, why string) (Outcome, error) {
+	for _, a := range activities {
 		if err := w.finish(a.Name, Outcome{Result: plan.Skipped, Cause: why}); err != nil {
 			return Outcome{Result: plan.Lost, Cause: err.Error()}, err
 		}

@@ -123,6 +123,12 @@ func Open(t testing.TB, engine executor.Engine, spec executor.RoomSpec) executor
 	if err != nil {
 		t.Fatal(err)
 	}
+	closeLater(t, room)
+	return room
+}
+
+func closeLater(t testing.TB, room executor.Room) {
+	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -130,7 +136,6 @@ func Open(t testing.TB, engine executor.Engine, spec executor.RoomSpec) executor
 			t.Errorf("closing the room: %v", err)
 		}
 	})
-	return room
 }
 
 // Script answers a job of one activity.

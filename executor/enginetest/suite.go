@@ -20,6 +20,10 @@ import (
 type Subject struct {
 	Engine executor.Engine
 	Image  string // with a shell and the usual small programs
+	// Next answers the engine of the agent's next process.
+	Next func() executor.Engine
+	// Lose ends and removes all that runs, behind the engines' backs; not what it made.
+	Lose func()
 }
 
 // Run runs the suite. Each test gets a Subject of its own.
@@ -49,6 +53,9 @@ func Run(t *testing.T, subject func(t *testing.T) Subject) {
 		"SecretOutput": testSecretOutput,
 		"Tries":        testTries,
 	} {
+		t.Run(name, func(t *testing.T) { test(t, subject(t)) })
+	}
+	for name, test := range adoption {
 		t.Run(name, func(t *testing.T) { test(t, subject(t)) })
 	}
 }
