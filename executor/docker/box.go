@@ -29,12 +29,19 @@ type box struct {
 	dir      string            // with the socket; mounted into this container only
 	listener *net.UnixListener
 
+	// Of a container that an earlier process of the agent made, see adoptBox.
+	token   string            // of the process that began in it last, if any did
+	pid     int               // of its shim, by Docker's word
+	greeted *future[struct{}] // its shim has said Hello again
+
 	conn    *shim.Conn
 	hello   shim.Hello
 	in      chan shim.Message // closed when the shim is gone
 	gone    chan struct{}     // closed then as well
 	closed  chan struct{}     // closed by shut
 	shutOne sync.Once
+	mu      sync.Mutex // guards hung, and conn while it is not sure that it is there
+	hung    bool       // nobody is to be talked to any more
 
 	fresh  layer  // its changes before its first activity; nil if they cannot be seen
 	traces string // what the last activity left behind, by the shim's words
@@ -75,13 +82,10 @@ func shortPath(dir, name string) (path string, done func(), err error) {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), name), func() { _ = folder.Close() }, nil
 }
 
-// greet waits for the shim's Hello. It is the only connection that the container ever gets, and it comes before any
+// greet waits for the shim's Hello, until the listener is closed or its deadline comes. It is the only connection that the container ever gets, and it comes before any
 // process of the user: nobody else can pass for the shim.
 func (c *box) greet() error {
 	defer c.listener.Close()
-	if err := c.listener.SetDeadline(time.Now().Add(helloLimit)); err != nil {
-		return err
-	}
 	unix, err := c.listener.AcceptUnix()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("the shim did not answer within %s; is Docker on this machine, with the same file system?", helloLimit)
@@ -97,7 +101,18 @@ func (c *box) greet() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("waiting for the shim: %w", err), conn.Close())
 	}
-	c.conn, c.hello = conn, *m.Hello
+	c.hello = *m.Hello
+	return c.use(conn)
+}
+
+// use takes a connection to the shim into use.
+func (c *box) use(conn *shim.Conn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hung {
+		return errors.Join(errClosed, conn.Close())
+	}
+	c.conn = conn
 	return nil
 }
 
@@ -118,12 +133,18 @@ func (c *box) pump() {
 	}
 }
 
-// shut ends the conversation, or the waiting for it. The box must not change any more.
+// shut ends the conversation, or lets none begin.
 func (c *box) shut() {
 	c.shutOne.Do(func() {
 		close(c.closed)
+		if c.listener != nil {
+			_ = c.listener.Close() // it may be closed already
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.hung = true
 		if c.conn != nil {
-			_ = c.conn.Close() // the container goes away with all that it had to say
+			_ = c.conn.Close() // what the shim had to say does not matter any more, or is said to whoever listens next
 		}
 	})
 }
@@ -136,6 +157,11 @@ func (c *box) alive() bool {
 	default:
 		return true
 	}
+}
+
+// joinable says whether other containers can join its network, as far as anybody knows.
+func (c *box) joinable() bool {
+	return c.alive() && (!c.started.ready() || c.started.err == nil)
 }
 
 // reusable says whether the container may be used again if an activity leaves it as it was.

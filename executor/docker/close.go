@@ -9,14 +9,33 @@ import (
 
 // Close implements executor.Room.
 func (r *room) Close(ctx context.Context) error {
+	if r.isLeft() {
+		return nil
+	}
 	r.stop(errClosed)
 	r.abort()
 	// What is being made comes to its end first: it could not be removed before.
 	if err := waitFor(ctx, &r.making); err != nil {
 		return err
 	}
-	err := errors.Join(r.dropFiles(), r.removeBoxes(ctx), r.engine.networks.remove(ctx, r.network), r.removeVolume(ctx))
-	return errors.Join(err, waitFor(ctx, &r.pumps))
+	err := errors.Join(r.dropFiles(), r.removeBoxes(ctx))
+	if r.adopted != nil {
+		err = errors.Join(err, r.engine.removeLeft(ctx, r)) // also what Docker was still making when the earlier process died
+	}
+	for _, n := range append(r.strays, r.network) {
+		err = errors.Join(err, r.engine.networks.remove(ctx, n))
+	}
+	err = errors.Join(err, r.removeVolume(ctx), waitFor(ctx, &r.pumps))
+	if err == nil {
+		r.engine.leave(r)
+	}
+	return err
+}
+
+func (r *room) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
 }
 
 // abort lets no more containers be made, and nobody wait for their shims.

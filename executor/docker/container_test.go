@@ -69,7 +69,7 @@ func TestInspectShowsNothingOfTheUser(t *testing.T) {
 	defer func() { cancel(); <-done }()
 	spool.AwaitBytes(1)
 
-	id := awaitContainer(t, docker.LabelAgent+"="+t.Name(), docker.LabelRun+"=7", docker.LabelJob+"=sequence",
+	id := awaitContainer(t, docker.LabelAgent+"="+agentID(t), docker.LabelRun+"=7", docker.LabelJob+"=sequence",
 		docker.LabelEpoch+"=2", docker.LabelActivity+"=a0")
 	info, err := dockertest.Require(t).ContainerInspect(t.Context(), id)
 	if err != nil {
@@ -207,6 +207,11 @@ type reporter struct {
 }
 
 func (r *reporter) Started(string, time.Time) (executor.Output, error) {
+	return enginetest.NewSpool(r.t).Output(), nil
+}
+
+func (r *reporter) Going(string, executor.Progress) error { return nil }
+func (r *reporter) Rejoined(string) (executor.Output, error) {
 	return enginetest.NewSpool(r.t).Output(), nil
 }
 

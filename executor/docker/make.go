@@ -2,29 +2,57 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/executor/shim"
 )
 
-// makeFirst makes the container that anchors the network. It is created while the network is made, and started after.
+// makeFirst makes the container that anchors the network; on another network if somebody removed the one that was made ahead,
+// or nobody knows whether it comes.
 func (r *room) makeFirst(ctx context.Context, activity plan.Activity, img *future[*image]) (*box, error) {
+	if made := r.network.made; made.ready() && made.err != nil { // for an earlier activity
+		r.changeNetwork()
+	}
+	c, err := r.makeAnchor(ctx, activity, img)
+	if errors.Is(err, errNetworkHangs) || errdefs.IsNotFound(err) && r.engine.networks.missing(ctx, r.network) {
+		r.changeNetwork()
+		c, err = r.makeAnchor(ctx, activity, img)
+	}
+	r.engine.networks.warm(ctx) // for the next job, now that this one waits for nothing
+	return c, err
+}
+
+// changeNetwork gives the room another network; what may have become of the one that it had is removed with the room.
+func (r *room) changeNetwork() {
+	r.strays = append(r.strays, r.network)
+	r.engine.claim(r, nil)
+}
+
+// errNetworkHangs says that Docker was asked for a network, and nobody knows what came of it.
+var errNetworkHangs = errors.New("the job's network is not there")
+
+// makeAnchor creates a container while the network is made, and starts it after.
+func (r *room) makeAnchor(ctx context.Context, activity plan.Activity, img *future[*image]) (*box, error) {
 	c, err := r.create(ctx, activity, img, r.network.name)
 	if err != nil {
 		return nil, err
 	}
 	c.anchor = true
-	if _, err := r.network.made.wait(ctx); err != nil {
+	_, err = r.network.made.wait(ctx)
+	switch {
+	case errors.Is(err, errInTheMaking):
+		return nil, fmt.Errorf("%w: %w", errNetworkHangs, err)
+	case err != nil:
 		return nil, err
 	}
-	err = r.start(ctx, c)
-	r.engine.networks.warm(ctx) // for the next job, now that this one waits for nothing
-	return c, err
+	return c, r.start(ctx, c)
 }
 
 // makeNext makes the container of a later activity.
@@ -35,13 +63,13 @@ func (r *room) makeNext(ctx context.Context, first *future[*box], activity plan.
 	}
 	// Its shim may have said Hello before Docker itself knows that it runs.
 	if _, err := anchor.started.wait(ctx); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNoAnchor, err)
 	}
 	c, err := r.create(ctx, activity, img, "container:"+anchor.name)
 	if err == nil {
 		err = r.start(ctx, c)
 	}
-	if err != nil && !anchor.alive() {
+	if err != nil && !anchor.joinable() {
 		err = fmt.Errorf("%w: %w", errNoAnchor, err)
 	}
 	return c, err
@@ -61,13 +89,17 @@ func (r *room) create(ctx context.Context, activity plan.Activity, asked *future
 	if err != nil {
 		return nil, err
 	}
-	config, host := r.configuration(c, shimPath, network)
-	call, cancel := limited(ctx)
-	defer cancel()
-	if _, err := r.engine.client.ContainerCreate(call, config, host, nil, nil, c.name); err != nil {
-		return nil, fmt.Errorf("creating a container of %s: %w", activity.Image, bare(err))
+	config, host, err := r.configuration(c, shimPath, network)
+	if err != nil {
+		return nil, err
 	}
-	return c, nil
+	err = r.engine.persist(ctx, "creating a container of "+activity.Image, func(ctx context.Context) error {
+		return r.createOnce(ctx, config, host, c.name)
+	})
+	if err == nil {
+		err = r.engine.trap("docker.after_create")
+	}
+	return c, err
 }
 
 // newBox puts a container on the room's list, before there is one: Close removes what is on it.
@@ -103,13 +135,15 @@ func userOf(activity plan.Activity, img *image) string {
 
 // start starts a container and answers when its shim has said Hello; Docker's own word may come later.
 func (r *room) start(ctx context.Context, c *box) (err error) {
+	if r.isClosed() {
+		return errClosed
+	}
 	c.started = begin(&r.making, func() (struct{}, error) {
-		call, cancel := limited(ctx)
-		defer cancel()
-		if err := r.engine.client.ContainerStart(call, c.name, container.StartOptions{}); err != nil {
-			return struct{}{}, fmt.Errorf("starting a container of %s: %w", c.image, bare(err))
+		err := r.engine.persist(ctx, "starting a container of "+c.image, func(ctx context.Context) error { return r.startOnce(ctx, c) })
+		if err == nil {
+			err = r.engine.trap("docker.after_start")
 		}
-		return struct{}{}, nil
+		return struct{}{}, err
 	})
 	greeted := begin(&r.making, func() (struct{}, error) { return struct{}{}, c.greet() })
 	if err := r.awaitShim(ctx, c, greeted); err != nil {
@@ -122,6 +156,21 @@ func (r *room) start(ctx context.Context, c *box) (err error) {
 	}
 	r.pumps.Go(c.pump)
 	return nil
+}
+
+// startOnce starts a container. To start one that runs changes nothing; an error of Docker is none if it runs all the same.
+func (r *room) startOnce(ctx context.Context, c *box) error {
+	err := r.engine.client.ContainerStart(ctx, c.name, container.StartOptions{})
+	if err == nil || full(err) {
+		return err
+	}
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+	defer cancel()
+	info, askErr := r.engine.client.ContainerInspect(ask, c.name)
+	if askErr == nil && info.State.Running {
+		return nil
+	}
+	return err
 }
 
 // awaitShim waits for the Hello, and finds out if it cannot come.
@@ -137,29 +186,16 @@ func (r *room) awaitShim(ctx context.Context, c *box, greeted *future[struct{}])
 				return c.started.err
 			}
 			docker = nil
+			if err := c.listener.SetDeadline(time.Now().Add(helloLimit)); err != nil && !greeted.ready() {
+				return fmt.Errorf("waiting for the shim: %w", err)
+			}
 		case <-look.C:
-			if ended := r.engine.ended(ctx, c); docker == nil && ended != nil {
+			if docker != nil {
+				continue
+			}
+			if ended := r.engine.ended(ctx, c); ended != nil {
 				return fmt.Errorf("starting a container of %s: %w", c.image, ended)
 			}
 		}
-	}
-}
-
-// ended answers how a container ended; nil if it runs.
-func (e *Engine) ended(ctx context.Context, c *box) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeLimit)
-	defer cancel()
-	info, err := e.client.ContainerInspect(ctx, c.name)
-	switch {
-	case err != nil:
-		return fmt.Errorf("asking Docker for the container: %w", bare(err))
-	case info.State == nil || info.State.Running:
-		return nil
-	case info.State.OOMKilled:
-		return fmt.Errorf("the container ended with exit code %d, out of memory", info.State.ExitCode)
-	case info.State.Error != "":
-		return fmt.Errorf("the container ended with exit code %d: %s", info.State.ExitCode, info.State.Error)
-	default:
-		return fmt.Errorf("the container ended with exit code %d", info.State.ExitCode)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/executor"
 )
 
@@ -18,6 +19,7 @@ const (
 	LabelJob      = "tutti.job"
 	LabelEpoch    = "tutti.epoch"
 	LabelActivity = "tutti.activity" // containers only: the activity for which it was made
+	LabelSpec     = "tutti.spec"     // containers only: a hash of all that Docker was told of it
 )
 
 func roomLabels(agent string, spec executor.RoomSpec) map[string]string {
@@ -39,6 +41,26 @@ func activityLabels(room map[string]string, activity string) map[string]string {
 // of servers that each count their runs from 1, may share a Docker engine.
 func roomName(agent string, spec executor.RoomSpec) string {
 	return fmt.Sprintf("tutti-%d-%s-e%d-%s", spec.Run, plain(spec.Job.Name), spec.Epoch, shortHash(agent+"\x00"+spec.Job.Name))
+}
+
+// roomOf answers to which room of its agent something belongs, by its labels.
+func roomOf(labels map[string]string) string {
+	run, runErr := strconv.ParseInt(labels[LabelRun], 10, 64)
+	epoch, epochErr := strconv.ParseInt(labels[LabelEpoch], 10, 64)
+	if runErr != nil || epochErr != nil {
+		return ""
+	}
+	return roomName(labels[LabelAgent], executor.RoomSpec{Run: run, Epoch: epoch, Job: plan.Job{Name: labels[LabelJob]}})
+}
+
+// cutNumber answers the room and the number of a container, by its name.
+func cutNumber(name string) (room string, number int, ok bool) {
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 {
+		return "", 0, false
+	}
+	number, err := strconv.Atoi(name[i+1:])
+	return name[:i], number, err == nil
 }
 
 func shortHash(text string) string {

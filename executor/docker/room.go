@@ -23,6 +23,10 @@ type room struct {
 	making  sync.WaitGroup          // all that makes or removes
 	pumps   sync.WaitGroup          // those that receive from shims
 	network *jobNetwork
+	strays  []*jobNetwork   // that came to nothing, or too late
+	leaving context.Context // ends with Leave
+	leave   context.CancelCauseFunc
+	renewed chan struct{} // has room for one: the lease is longer now
 
 	// These belong to Open and then to Run, of which there is one at a time.
 	first     *future[*box] // the anchor; nil as long as nobody knows an image for it
@@ -34,6 +38,8 @@ type room struct {
 
 	unpacking bool // the workspace may have files in it; belongs to whoever fills it
 
+	adopted map[string]*box // with those of tickets, by name; nil unless this is an adopted room. Does not change.
+
 	mu     sync.Mutex // guards what follows
 	images map[string]*future[*image]
 	boxes  map[string]*box
@@ -41,22 +47,31 @@ type room struct {
 	closed bool
 }
 
+// newRoom answers a room in which nothing is.
+func newRoom(ctx context.Context, e *Engine, spec executor.RoomSpec) *room {
+	live, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	leaving, leave := context.WithCancelCause(live)
+	r := &room{
+		engine: e, spec: spec, live: live, stop: stop, tidy: true, leaving: leaving, leave: leave,
+		name:    roomName(e.config.AgentID, spec),
+		labels:  roomLabels(e.config.AgentID, spec),
+		renewed: make(chan struct{}, 1),
+		images:  map[string]*future[*image]{},
+		boxes:   map[string]*box{},
+	}
+	e.enter(r)
+	return r
+}
+
 // openRoom starts everything that does not need anything else, at once.
 func openRoom(ctx context.Context, e *Engine, spec executor.RoomSpec) *room {
-	live, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	r := &room{
-		engine: e, spec: spec, live: live, stop: stop, tidy: true,
-		name:   roomName(e.config.AgentID, spec),
-		labels: roomLabels(e.config.AgentID, spec),
-		images: map[string]*future[*image]{},
-		boxes:  map[string]*box{},
-	}
+	r := newRoom(ctx, e, spec)
 	for _, activity := range spec.Job.Activities {
 		if activity.Image != "" && activity.Skip == "" {
 			r.image(activity.Image)
 		}
 	}
-	r.network = e.networks.take(live)
+	e.claim(r, nil)
 	r.files = r.fetch()
 	if first, ok := r.following(-1); ok {
 		r.anchor(first)
@@ -79,6 +94,13 @@ func (r *room) image(name string) *future[*image] {
 
 // Run implements executor.Room.
 func (r *room) Run(ctx context.Context, step executor.Step, out executor.Output) (executor.Exit, error) {
+	ctx, end := r.untilLeft(ctx)
+	defer end()
+	exit, err := r.run(ctx, step, out)
+	return exit, r.unlessLeft(err)
+}
+
+func (r *room) run(ctx context.Context, step executor.Step, out executor.Output) (executor.Exit, error) {
 	c, err := r.take(ctx, step.Activity)
 	if err != nil {
 		return executor.Exit{}, err

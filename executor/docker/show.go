@@ -20,16 +20,21 @@ const killLimit = 30 * time.Second
 
 // A show is one activity in its container, from Go to Exit.
 type show struct {
-	room *room
-	box  *box
-	step executor.Step
-	out  executor.Output
-	exit executor.Exit
+	room     *room
+	box      *box
+	step     executor.Step
+	out      executor.Output
+	exit     executor.Exit
+	rejoined bool
 }
 
 // show sends the Go.
 func (r *room) show(ctx context.Context, c *box, step executor.Step, out executor.Output) (*show, error) {
 	s := &show{room: r, box: c, step: step, out: out}
+	lease, err := r.lease()
+	if err != nil {
+		return nil, err
+	}
 	order := &shim.Go{
 		Activity: step.Name,
 		Script:   step.Script,
@@ -42,14 +47,40 @@ func (r *room) show(ctx context.Context, c *box, step executor.Step, out executo
 		Token:    rand.Text(),
 		Outputs:  outputs(step.Outputs),
 		Masks:    step.Masks,
+		Lease:    lease,
+		LogLimit: r.engine.config.LogLimit,
 	}
 	if !out.Since.IsZero() {
 		order.Age = time.Since(out.Since)
 	}
+	if out.Going != nil {
+		going, err := ticket{c.name, order.Token, r.network.name}.write()
+		if err == nil {
+			err = out.Going(going)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	if err := c.conn.Send(shim.Message{Go: order, Files: []*os.File{out.Log, out.Marks}}); err != nil {
-		return nil, s.vanished(ctx, err)
+		return nil, s.vanished(ctx)
 	}
 	return s, nil
+}
+
+// lease answers what the shim is told of the job's lease. As long as that is over, or not known, no process may begin.
+func (r *room) lease() (*shim.Lease, error) {
+	if r.spec.Lease == nil {
+		return nil, nil
+	}
+	until := r.spec.Lease()
+	switch {
+	case until == 0:
+		return nil, errors.New("nobody knows the lease of the job")
+	case executor.LeaseTime() >= until:
+		return nil, executor.ErrFenced
+	}
+	return &shim.Lease{Until: until}, nil
 }
 
 // outputs says which outputs the shim brings.
@@ -88,14 +119,19 @@ func (s *show) run(ctx context.Context) (executor.Exit, error) {
 		select {
 		case m, ok := <-s.box.in:
 			if !ok {
-				return s.exit, s.vanished(ctx, nil)
+				return s.exit, s.vanished(ctx)
 			}
 			if s.take(m) {
 				return s.result(ctx, m.Exit, canceled == nil)
 			}
 		case <-spare:
 			s.room.prepare(next)
+		case <-s.room.renewed:
+			s.renew()
 		case <-canceled:
+			if s.room.isLeft() || errors.Is(context.Cause(ctx), executor.ErrLeft) {
+				return executor.Exit{}, executor.ErrLeft
+			}
 			canceled, spare = nil, nil
 			s.signal(shim.Term)
 			grace = time.After(s.room.engine.config.Grace)
@@ -112,11 +148,15 @@ func (s *show) run(ctx context.Context) (executor.Exit, error) {
 // take takes a message in and says whether it is the last one.
 func (s *show) take(m shim.Message) (last bool) {
 	switch {
-	case m.Started != nil:
+	case m.Started != nil && !s.rejoined:
 		s.exit.Started = time.Now()
 		s.out.Began()
 	case m.Wrote != nil:
 		s.out.Wrote(m.Wrote.Log, m.Wrote.Marks)
+	case m.Stalled != nil && m.Stalled.Reason != "":
+		s.room.engine.log.Warn("the log cannot be written; its process waits", "activity", s.step.Name, "reason", m.Stalled.Reason)
+	case m.Stalled != nil:
+		s.room.engine.log.Info("the log can be written again", "activity", s.step.Name)
 	}
 	return m.Exit != nil
 }
@@ -134,14 +174,18 @@ func (s *show) result(ctx context.Context, exit *shim.Exit, interrupted bool) (e
 	s.exit.LogSHA256 = exit.SHA256
 	s.exit.Outputs = exit.Outputs
 	s.exit.OutputsErr = exit.OutputsErr
+	s.exit.Omitted = exit.Omitted
+	s.exit.Hint = s.room.engine.fullDisk()
 	if !s.exit.Started.IsZero() {
 		s.exit.Finished = s.exit.Started.Add(exit.Took)
 	}
 	switch {
+	case interrupted: // whatever else went wrong: it was to end
+		return s.exit, context.Cause(ctx)
+	case exit.Fenced:
+		return s.exit, executor.ErrFenced
 	case exit.Err != "":
 		return s.exit, errors.New(exit.Err)
-	case interrupted:
-		return s.exit, context.Cause(ctx)
 	default:
 		return s.exit, nil
 	}
@@ -153,11 +197,21 @@ func (s *show) signal(name string) {
 	}
 }
 
-// vanished says why the shim is gone; err is the first sign of that, if there was one.
-func (s *show) vanished(ctx context.Context, err error) error {
-	ended := s.room.engine.ended(ctx, s.box)
-	if ended == nil {
-		ended = errors.New("the connection to its shim broke")
+// renew tells the shim what the lease is now.
+func (s *show) renew() {
+	lease, err := s.room.lease()
+	if lease == nil || err != nil {
+		return // the process has the one before
 	}
-	return errors.Join(fmt.Errorf("running %s: %w", s.step.Name, ended), err)
+	if err := s.box.conn.Send(shim.Message{Lease: lease}); err != nil {
+		s.room.engine.log.Debug("the shim is gone", "error", err) // run sees that, and says why
+	}
+}
+
+// vanished says why the shim is gone.
+func (s *show) vanished(ctx context.Context) error {
+	if s.room.isLeft() {
+		return executor.ErrLeft
+	}
+	return &executor.GoneError{Reason: s.room.engine.fate(ctx, s.box.name).Error()}
 }

@@ -54,7 +54,7 @@ func (r *room) take(ctx context.Context, activity plan.Activity) (*box, error) {
 // prepare begins to make a container for an activity.
 func (r *room) prepare(activity plan.Activity) *spare {
 	first := r.first
-	if first == nil || first.ready() && (first.err != nil || !first.value.alive()) {
+	if first == nil || first.ready() && (first.err != nil || !first.value.joinable()) {
 		return r.anchor(activity) // the network itself is still there
 	}
 	img := r.image(activity.Image)
@@ -89,9 +89,9 @@ func (r *room) index(activity plan.Activity) int {
 }
 
 // abandon gives up all containers if the anchor ended, which only happens if somebody killed it: they have no network any
-// more.
+// more. Or if Docker does not know that it runs, because it was killed itself when it had just started it.
 func (r *room) abandon(ctx context.Context) {
-	if r.first == nil || !r.first.ready() || r.first.err != nil || r.first.value.alive() {
+	if r.first == nil || !r.first.ready() || r.first.err != nil || r.first.value.joinable() {
 		return
 	}
 	for _, s := range r.spares {

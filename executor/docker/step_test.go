@@ -118,7 +118,7 @@ func TestTriedAgainAfterAKill(t *testing.T) {
 		done <- err
 	}()
 	spool.AwaitBytes(1)
-	id := awaitContainer(t, docker.LabelAgent+"="+t.Name(), docker.LabelActivity+"=a0")
+	id := awaitContainer(t, docker.LabelAgent+"="+agentID(t), docker.LabelActivity+"=a0")
 	if err := dockertest.Require(t).ContainerKill(t.Context(), id, "KILL"); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,9 @@ package docker_test
 
 import (
 	"context"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +24,7 @@ func TestCheckErr(t *testing.T) {
 		"ErrNotLocal":      {"tcp://192.0.2.1:2375", "needs a Docker engine on the same machine, and DOCKER_HOST is tcp://192.0.2.1:2375"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			engine, err := docker.New(docker.Config{Host: c.host, DataDir: t.TempDir(), AgentID: "none"})
+			engine, err := docker.New(docker.Config{Host: c.host, DataDir: t.TempDir(), AgentID: "none", Patience: time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -32,6 +34,32 @@ func TestCheckErr(t *testing.T) {
 			}
 			checkCannotRun(t, engine)
 		})
+	}
+}
+
+// TestHungDockerInWords has an engine that takes connections and says nothing: people are told so, and not the address of a request.
+func TestHungDockerInWords(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	silent, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	engine, err := docker.New(docker.Config{Host: "unix://" + socket, DataDir: t.TempDir(), AgentID: "none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	for want, err := range map[string]error{
+		"docker unhealthy: Docker does not answer at unix://" + socket + " within 5s": engine.Check(t.Context()),
+		"sweeping: listing containers: no answer in time":                             engine.Sweep(short, nil),
+	} {
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "%2F") {
+			t.Errorf("it is said: %v\nwant: %s", err, want)
+		}
 	}
 }
 
@@ -52,19 +80,21 @@ func checkCannotRun(t *testing.T, engine *docker.Engine) {
 	}
 }
 
-// A log that cannot be written is never taken for a short one.
+// A log that cannot be written is never taken for a short one: its process waits.
 func TestFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	spec := sequence(dockertest.Busybox(t), "echo lost; sleep 60")
+	spec := sequence(dockertest.Busybox(t), "echo lost")
 	room := enginetest.Open(t, newEngine(t, docker.Config{}), spec)
 	out := enginetest.NewSpool(t).Output()
 	out.Log = full
-	exit, err := room.Run(t.Context(), only(spec), out)
-	if err == nil || !strings.Contains(err.Error(), "no space left on device") || exit.LogBytes != 0 {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, executor.Canceled{Reason: "by a test"})
+	defer cancel()
+	exit, err := room.Run(ctx, only(spec), out)
+	if err == nil || exit.LogBytes != 0 {
 		t.Errorf("exit %+v, error %v", exit, err)
 	}
 }
@@ -79,11 +109,11 @@ func TestKilledContainer(t *testing.T) {
 		done <- err
 	}()
 	spool.AwaitBytes(1)
-	id := awaitContainer(t, docker.LabelAgent+"="+t.Name())
+	id := awaitContainer(t, docker.LabelAgent+"="+agentID(t))
 	if err := dockertest.Require(t).ContainerKill(t.Context(), id, "KILL"); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "a0") {
+	if err := <-done; err == nil || err.Error() != "the container was killed by somebody, with exit code 137" {
 		t.Errorf("Run answers %v", err)
 	}
 }
@@ -119,11 +149,25 @@ func TestSweep(t *testing.T) {
 	if _, err := room.Run(t.Context(), only(spec), enginetest.NewSpool(t).Output()); err != nil {
 		t.Fatal(err)
 	}
-	label := docker.LabelAgent + "=" + t.Name()
+	label := docker.LabelAgent + "=" + agentID(t)
 	if left := dockertest.Leftovers(t, label); len(left) < 3 {
 		t.Fatalf("there is only %v to sweep", left)
 	}
-	if err := engine.Sweep(t.Context()); err != nil {
+	if err := engine.Sweep(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if left := dockertest.Leftovers(t, label); len(left) < 3 {
+		t.Fatalf("a sweep removes what is in use: there is only %v", left)
+	}
+	for deadline := time.Now().Add(20 * time.Second); len(dockertest.Leftovers(t, label)) < 4 && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond) // until the network of the next job is there
+	}
+	next, err := docker.New(docker.Config{DataDir: t.TempDir(), AgentID: agentID(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	if err := next.Sweep(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
 	if left := dockertest.Leftovers(t, label); len(left) > 0 {
