@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-ci/tutti/agent/wire"
@@ -19,12 +19,13 @@ type Engine interface {
 	executor.Engine
 	// Check says why the engine cannot work, if it cannot.
 	Check(ctx context.Context) error
-	// Sweep ends and removes all that an earlier process of this agent left.
-	Sweep(ctx context.Context) error
+	// Sweep ends and removes all that an earlier process of this agent left, but for the rooms of these jobs.
+	Sweep(ctx context.Context, keep []executor.RoomSpec) error
 	Close() error
 }
 
-// An Agent is what a build host offers. All fields but Labels and Log must be set; none may change once it runs.
+// An Agent is what a build host offers. All fields up to Log must be set, but for Labels and Log; none may change once it runs.
+// Orders to one that runs are its methods.
 type Agent struct {
 	ServerURL string
 	Token     string
@@ -35,6 +36,13 @@ type Agent struct {
 	Version   string
 	Engine    Engine
 	Log       *slog.Logger
+	MinFree   int64 // see Settings
+	KeepLogs  int64
+	// Trap is told when certain points are passed, which tests of faults name; an error fails what is done there. nil is nobody.
+	Trap func(point string) error
+
+	orders orders
+	now    atomic.Pointer[worker]
 }
 
 // Limits of a clean stop: for the jobs to end, and then for the server to learn all about them.
@@ -46,8 +54,8 @@ const (
 // errStopped is why jobs end when the agent does.
 var errStopped = errors.New("the agent was stopped")
 
-// Run serves until ctx ends. It then ends its jobs, which are lost, tells the server, and closes the engine. What the server
-// could not be told in time it is told when the agent runs again.
+// Run serves until ctx ends or an order says so. It then ends its jobs, which are lost, tells the server, and closes the engine;
+// or, at a Handoff, leaves them as they are. What the server could not be told in time it is told when the agent runs again.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() {
 		if closing := a.Engine.Close(); closing != nil {
@@ -57,50 +65,20 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(a.DataDir, 0o700); err != nil {
 		return fmt.Errorf("making the agent's data folder: %w", err)
 	}
-	unlock, err := lock(filepath.Join(a.DataDir, "lock"))
+	unlock, err := lock(a.DataDir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	w, err := a.open()
+	w, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.journal.close()) }()
+	a.now.Store(w)
+	defer a.now.Store(nil)
 	w.run(ctx)
 	return nil
-}
-
-// open reads what is in the data folder.
-func (a *Agent) open() (*worker, error) {
-	w := &worker{
-		Agent: a, log: a.Log, jobs: make(map[wire.Claim]*job),
-		wake: make(chan struct{}, 1), leaving: make(chan struct{}), alone: make(chan struct{}),
-	}
-	if w.log == nil {
-		w.log = slog.New(slog.DiscardHandler)
-	}
-	var err error
-	if w.id, err = Identity(a.DataDir); err != nil {
-		return nil, err
-	}
-	if w.instance, err = randomID(); err != nil {
-		return nil, err
-	}
-	if w.spool, err = openSpool(filepath.Join(a.DataDir, "spool")); err != nil {
-		return nil, err
-	}
-	dialer := wire.Dialer{URL: a.ServerURL, Token: a.Token}
-	if w.workspaces, err = openWorkspaces(filepath.Join(a.DataDir, "workspaces"), dialer, w.id, w.log); err != nil {
-		return nil, err
-	}
-	w.dialer, w.ship, w.health = dialer, newShipper(), newHealth(a.Engine, w.poke)
-	var held []entry
-	if w.journal, held, err = openJournal(filepath.Join(a.DataDir, "journal")); err != nil {
-		return nil, err
-	}
-	w.left = held
-	return w, nil
 }
 
 // A worker is an agent that runs.
@@ -108,9 +86,13 @@ type worker struct {
 	*Agent
 	log          *slog.Logger
 	id, instance string
-	dialer       wire.Dialer
+	boot         string               // of the host
+	clock        func() time.Duration // executor.LeaseTime: it goes on while the host sleeps, and nothing sets it
+	began        time.Duration        // when this process did
 	journal      *journal
 	spool        *spool
+	keep         *keep
+	vault        *vault
 	workspaces   *workspaces
 	ship         *shipper
 	health       *health
@@ -118,20 +100,41 @@ type worker struct {
 	left         []entry // jobs of the process before this one
 
 	wake    chan struct{} // filled when the server should be told something
+	less    chan struct{} // filled when a job is gone
+	leased  chan struct{} // filled when a lease began
+	recheck chan struct{} // filled when the disk should be looked at
+	redial  chan struct{} // filled when to connect again may help now
 	leaving chan struct{} // closed when all jobs ended, and the server is to be told
 	alone   chan struct{} // closed when, after that, the server cannot be reached
 	running sync.WaitGroup
 
 	mu       sync.Mutex // guards all below
+	settings Settings
 	jobs     map[wire.Claim]*job
+	offered  epochs
 	declined []wire.Decline
+	draining bool
 	stopping bool
 }
 
+// boottime answers the time on the clock that leases go by.
+func (w *worker) boottime() time.Duration { return w.clock() }
+
+// trap says that a point is passed.
+func (w *worker) trap(point string) error {
+	if w.Trap == nil {
+		return nil
+	}
+	return w.Trap(point)
+}
+
 // poke has the pump look for what is new.
-func (w *worker) poke() {
+func (w *worker) poke() { fill(w.wake) }
+
+// fill makes sure that whoever waits on c looks again.
+func fill(c chan struct{}) {
 	select {
-	case w.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default: // it will look anyway
 	}
 }
@@ -141,15 +144,57 @@ func (w *worker) run(ctx context.Context) {
 	serving, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
 	var parts sync.WaitGroup
-	parts.Go(func() { w.health.run(serving, w.busy) })
+	held := w.resumeAll(serving)
+	parts.Go(func() { w.health.run(serving, held) })
 	parts.Go(func() { w.rooms.run(serving) })
-	w.resumeAll(serving)
+	parts.Go(func() { w.sweepAgain(serving) })
+	parts.Go(func() { w.watchLeases(serving) })
+	parts.Go(func() { w.watchDisk(serving) })
 	parts.Go(func() { w.connect(serving) })
-	<-ctx.Done()
-	w.stop()
+	if handoff := w.serve(ctx); handoff {
+		w.leave()
+	} else {
+		w.stop()
+	}
 	hangUp()
 	parts.Wait()
 	w.running.Wait() // each ends with serving
+	w.rooms.closing.Wait()
+}
+
+// serve obeys orders until one of them, or the end of ctx, ends the agent. It answers whether its jobs are to be left.
+func (w *worker) serve(ctx context.Context) (handoff bool) {
+	for {
+		drain, cancel, handoff, settings := w.orders.take()
+		if settings != nil {
+			w.reload(*settings)
+		}
+		if ctx.Err() != nil || cancel || drain && w.drained() {
+			return false
+		}
+		if handoff {
+			return true
+		}
+		select {
+		case <-w.orders.wake():
+		case <-w.less:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// drained lets no new jobs in, and says whether none is left.
+func (w *worker) drained() bool {
+	w.mu.Lock()
+	first := !w.draining
+	w.draining = true
+	left := len(w.jobs)
+	w.mu.Unlock()
+	if first {
+		w.log.Info("draining: no new jobs are taken, and the agent ends with the last one", "jobs", left)
+		w.poke()
+	}
+	return left == 0
 }
 
 // stop ends all jobs and waits until the server knows, within limits.
@@ -160,11 +205,26 @@ func (w *worker) stop() {
 	w.poke()
 	jobs := w.all()
 	for _, j := range jobs {
-		j.cancel(errStopped)
+		j.end(errStopped)
 	}
 	w.waitAll(jobs, endLimit, func(j *job) <-chan struct{} { return j.ended })
 	close(w.leaving)
 	w.waitAll(jobs, settleLimit, func(j *job) <-chan struct{} { return j.gone })
+}
+
+// leave gives all jobs up to the next process on the data folder.
+func (w *worker) leave() {
+	w.mu.Lock()
+	w.stopping = true
+	w.mu.Unlock()
+	jobs := w.all()
+	w.log.Info("handing over: what runs goes on, and the next agent on this data folder takes it up", "jobs", len(jobs))
+	for _, j := range jobs {
+		j.leave()
+	}
+	if err := w.trap("agent.during_handoff"); err != nil {
+		w.log.Error("the handoff failed", "error", err)
+	}
 }
 
 // waitAll waits for something of each job, no longer than limit, and not for a server that cannot be reached.
@@ -198,19 +258,17 @@ func (w *worker) job(c wire.Claim) *job {
 	return w.jobs[c]
 }
 
-func (w *worker) busy() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.jobs) > 0
-}
-
 // status is what the agent can do now.
 func (w *worker) status() wire.Status {
-	s := wire.Status{Labels: w.Labels, Capacity: w.Capacity, Problem: w.health.problem()}
+	problem := w.health.problem()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopping {
+	s := wire.Status{Labels: w.settings.Labels, Capacity: w.settings.Capacity, Problem: problem}
+	switch {
+	case w.stopping:
 		s.Problem = "the agent is being stopped"
+	case w.draining:
+		s.Problem = "the agent is being drained: it takes no new jobs, and ends with the last one"
 	}
 	if s.Problem != "" {
 		s.Capacity = 0

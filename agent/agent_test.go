@@ -17,9 +17,12 @@ import (
 // sick is an engine that cannot work.
 type sick struct{}
 
-func (sick) Check(context.Context) error { return errors.New("Docker does not answer") }
-func (sick) Sweep(context.Context) error { return nil }
-func (sick) Close() error                { return nil }
+func (sick) Check(context.Context) error                      { return errors.New("Docker does not answer") }
+func (sick) Sweep(context.Context, []executor.RoomSpec) error { return nil }
+func (sick) Close() error                                     { return nil }
+func (sick) Adopt(context.Context, executor.RoomSpec) (executor.Room, error) {
+	return nil, errors.New("Docker does not answer")
+}
 func (sick) Open(context.Context, executor.RoomSpec) (executor.Room, error) {
 	return nil, errors.New("Docker does not answer")
 }

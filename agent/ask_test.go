@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tutti-ci/tutti/agent/wire"
 	"github.com/tutti-ci/tutti/dsl/plan"
@@ -104,10 +105,10 @@ func TestSensitiveOutputs(t *testing.T) {
 	if got := kept.Activities[0].Outputs; len(got) != 1 || string(got["open"]) != "1" {
 		t.Errorf("the journal holds %s", got)
 	}
-	if why := j.forgotten(kept); !strings.Contains(why, `"hidden" of unit`) {
+	if why := j.withheld(kept); !strings.Contains(why, `"hidden" of unit`) {
 		t.Errorf("a restart finds %q", why)
 	}
-	if why := j.forgotten(j.report); why != "" {
+	if why := j.withheld(j.report); why != "" {
 		t.Errorf("of a whole report it is said: %s", why)
 	}
 }
@@ -116,58 +117,38 @@ func TestSensitiveOutputs(t *testing.T) {
 func TestCanceledBeforeStart(t *testing.T) {
 	w := testWorker(t)
 	p := plan.Job{Name: "test", Activities: []plan.Activity{{Name: "unit", RunOn: plan.OnAlways}, {Name: "next"}}}
-	j, life, hard, soft := w.newJob(t.Context(), offer(1), p)
-	t.Cleanup(j.discard)
-	must(t, w.journal.hold(j.offer))
-	j.cancel(executor.Canceled{Reason: "canceled by dana"})
-	outcome, ran := j.execute(life, hard, soft, nil)
-	if !ran || outcome.Result != plan.Canceled || outcome.Cause != "canceled by dana" {
-		t.Errorf("it ended %+v (%v)", outcome, ran)
+	j, in := w.newJob(t.Context(), offer(1), p)
+	t.Cleanup(func() { j.drop(nil) })
+	w.jobs[j.claim] = j
+	write(t, w.journal, record{Hold: &j.offer})
+	j.hold.Accepted()
+	w.cancel(j.claim, "canceled by dana", false)
+	outcome, left := j.execute(in, nil, nil)
+	if left || in.life.Err() != nil || outcome.Result != plan.Canceled || outcome.Cause != "canceled by dana" {
+		t.Errorf("it ended %+v (%v)", outcome, in.life.Err())
 	}
 }
 
-// TestHardCancel has each message that cancels say how hard.
+// TestHardCancel cancels a job that runs, softly and then hard.
 func TestHardCancel(t *testing.T) {
-	for name, hear := range map[string]func(w *worker, j *job, hard bool) error{
-		"Cancel": func(w *worker, j *job, hard bool) error {
-			_, err := w.hear(t.Context(), envelope(t, wire.Cancel{Claim: j.claim, Reason: "r", Hard: hard}))
-			return err
-		},
-		"Pong": func(w *worker, j *job, hard bool) error {
-			pong := wire.Pong{Jobs: []wire.Desired{{Claim: j.claim, Cancel: true, Reason: "r", Hard: hard}}}
-			_, err := w.hear(t.Context(), envelope(t, pong))
-			return err
-		},
-		"Verdict": func(w *worker, j *job, hard bool) error {
-			w.obey(wire.Verdict{Claim: j.claim, Do: wire.DoStop, Reason: "r", Hard: hard})
-			return nil
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := testWorker(t)
-			j, _, hard, soft := w.newJob(t.Context(), offer(1), plan.Job{})
-			t.Cleanup(j.discard)
-			w.jobs[j.claim] = j
-			must(t, hear(w, j, false))
-			if soft.Err() == nil || hard.Err() != nil {
-				t.Errorf("a soft one: %v, %v", soft.Err(), hard.Err())
-			}
-			must(t, hear(w, j, true))
-			var canceled executor.Canceled
-			if !errors.As(context.Cause(hard), &canceled) || !canceled.Hard {
-				t.Errorf("a hard one: %v", context.Cause(hard))
-			}
-		})
+	w := testWorker(t)
+	j, in := w.newJob(t.Context(), offer(1), plan.Job{})
+	t.Cleanup(func() { j.drop(nil) })
+	w.jobs[j.claim] = j
+	j.hold.Accepted()
+	w.start(j.claim, w.boottime(), time.Minute)
+	for range 2 {
+		w.cancel(j.claim, "r", false)
+		if in.soft.Err() == nil || in.hard.Err() != nil {
+			t.Errorf("a soft one: %v, %v", in.soft.Err(), in.hard.Err())
+		}
 	}
-}
-
-func envelope(t *testing.T, m wire.Message) wire.Envelope {
-	t.Helper()
-	data, err := wire.Encode(m)
-	must(t, err)
-	e, err := wire.Decode(data)
-	must(t, err)
-	return e
+	w.cancel(j.claim, "r", true)
+	w.cancel(j.claim, "r", false)
+	var canceled executor.Canceled
+	if !errors.As(context.Cause(in.hard), &canceled) || !canceled.Hard {
+		t.Errorf("a hard one: %v", context.Cause(in.hard))
+	}
 }
 
 // TestFullReport has a job put out as much as it may, with characters that take six bytes each on the wire, and many tries.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 )
 
 var identity = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -64,22 +63,6 @@ func randomID() (string, error) {
 		return "", fmt.Errorf("making a random number: %w", err)
 	}
 	return hex.EncodeToString(b[:]), nil
-}
-
-// lock makes sure that no other process uses the data folder. The kernel unlocks for a process that dies.
-func lock(name string) (unlock func() error, err error) {
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking the agent's data folder: %w", err)
-	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("the data folder %s is in use by another agent", filepath.Dir(name))
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file.Close, nil
 }
 
 // bootID answers which boot of the host this is, where the system tells.

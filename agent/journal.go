@@ -1,11 +1,11 @@
 package agent
 
 import (
-	"encoding/binary"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,57 +14,60 @@ import (
 	"github.com/tutti-ci/tutti/agent/wire"
 )
 
-// An entry is what the journal knows of a job that the agent holds.
-type entry struct {
-	Offer   wire.Offer
-	Started bool        // a process of the user may have run
-	Report  wire.Report // the last one; the zero Report if there was none
-}
-
-// A record is one line of the journal; one of its fields is set.
-type record struct {
-	Hold   *wire.Offer  `json:"hold,omitempty"`
-	Start  *wire.Claim  `json:"start,omitempty"`
-	Report *wire.Report `json:"report,omitempty"`
-	Forget *wire.Claim  `json:"forget,omitempty"`
-}
-
-// A journal keeps on disk which jobs the agent holds: a file of records, each with its length and CRC-32C in front. What a
-// crash tore off its end is cut off when it is opened.
+// A journal keeps on disk which jobs the agent holds and how far they came: a file of records (journal_frame.go). What a crash
+// tore off its end is cut off when it is opened; damage is said, and what can be saved is saved. While the disk is full, who writes
+// waits.
 type journal struct {
-	path string
+	path     string
+	log      *slog.Logger
+	patience patience
 
-	mu   sync.Mutex // guards all below
-	file *os.File
-	size int64
-	held map[wire.Claim]*entry
+	mu      sync.Mutex // guards all below
+	file    journalFile
+	size    int64
+	large   int64 // from this size on it is written anew
+	held    entries
+	damaged bool // when it was opened
 }
 
-const (
-	recordHeader = 8
-	// A plan fits into a message, so a longer record is none.
-	maxRecord = 2 * wire.MaxMessage
-	// compactAt is the size from which a journal is written anew with what still counts.
-	compactAt = 1 << 20
-)
+// A journalFile is an *os.File, or one that fails as a full disk does.
+type journalFile interface {
+	io.WriterAt
+	io.Closer
+	Sync() error
+	Truncate(size int64) error
+}
 
-// openJournal answers the journal and what it held.
-func openJournal(path string) (*journal, []entry, error) {
+// compactAt is the size from which a journal is written anew with what still counts.
+const compactAt = 1 << 20
+
+// errJournalClosed answers who comes too late.
+var errJournalClosed = errors.New("writing the journal: it is closed")
+
+// openJournal answers the journal and what it held. On a full disk it waits until ctx ends.
+func openJournal(ctx context.Context, path string, log *slog.Logger, p patience) (*journal, []entry, error) {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, nil, fmt.Errorf("reading the journal: %w", err)
 	}
-	j := &journal{path: path, held: make(map[wire.Claim]*entry)}
-	for rest := data; ; {
-		var rec record
-		n := decodeRecord(rest, &rec)
-		if n == 0 {
-			break
+	found, end := scanJournal(data)
+	for _, f := range found {
+		if f.record != nil && f.record.Version > journalVersion {
+			return nil, nil, fmt.Errorf("the data folder %s was used by a newer release of tutti (its journal has version %d, this release knows %d): "+
+				"start that release again, or give this agent another data folder", filepath.Dir(path), f.record.Version, journalVersion)
 		}
-		j.apply(rec)
-		rest = rest[n:]
 	}
-	if err := j.compact(); err != nil {
+	j := &journal{path: path, log: log, patience: p}
+	j.held, j.damaged = replay(found)
+	if j.damaged {
+		j.complain(data, found)
+	}
+	if !j.damaged && end > 0 {
+		err = j.reuse(int64(end)) // it takes no space, as to write it anew would
+	} else {
+		err = p.forEver().try(ctx, j.compact)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	var held []entry
@@ -75,138 +78,147 @@ func openJournal(path string) (*journal, []entry, error) {
 	return j, held, nil
 }
 
-// decodeRecord answers the length of the first record in data, or 0 if there is no whole one.
-func decodeRecord(data []byte, rec *record) int {
-	if len(data) < recordHeader {
-		return 0
+// complain says what is damaged, and keeps the file for whoever wants to look.
+func (j *journal) complain(data []byte, found []finding) {
+	i := slices.IndexFunc(found, func(f finding) bool { return !f.whole })
+	var lost []string
+	for c, e := range j.held {
+		if e.Damaged {
+			lost = append(lost, fmt.Sprintf("%d/%s", c.Run, c.Job))
+		}
 	}
-	n := int64(binary.LittleEndian.Uint32(data))
-	if n == 0 || n > maxRecord || n > int64(len(data)-recordHeader) {
-		return 0
+	slices.Sort(lost)
+	kept := j.path + ".damaged"
+	if err := writeSynced(kept, data); err != nil {
+		kept = "nowhere: " + err.Error()
 	}
-	body := data[recordHeader : recordHeader+n]
-	if crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)) != binary.LittleEndian.Uint32(data[4:]) {
-		return 0
-	}
-	if json.Unmarshal(body, rec) != nil {
-		return 0
-	}
-	return recordHeader + int(n)
+	j.log.Error("the agent's journal was damaged on the disk; what could be read of it counts, and jobs of which records are missing end as lost",
+		"first_damage_at_byte", found[i].at, "jobs_lost", lost, "damaged_file_kept_in", kept)
 }
 
-func encodeRecord(rec record) ([]byte, error) {
-	body, err := json.Marshal(rec)
+// reuse goes on with the file behind its last record.
+func (j *journal) reuse(end int64) error {
+	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("opening the journal: %w", err)
 	}
-	if len(body) > maxRecord { // it would be taken for the torn end of the journal
-		return nil, fmt.Errorf("a record of %d bytes is too large", len(body))
+	if err := file.Truncate(end); err != nil {
+		return errors.Join(fmt.Errorf("cutting the torn end of the journal off: %w", err), file.Close())
 	}
-	data := binary.LittleEndian.AppendUint32(nil, uint32(len(body)))
-	data = binary.LittleEndian.AppendUint32(data, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
-	return append(data, body...), nil
+	j.file, j.size, j.large = file, end, max(compactAt, 2*end)
+	return nil
 }
 
-func (j *journal) apply(rec record) {
-	switch {
-	case rec.Hold != nil:
-		j.held[rec.Hold.Claim] = &entry{Offer: *rec.Hold}
-	case rec.Start != nil:
-		if e := j.held[*rec.Start]; e != nil {
-			e.Started = true
-		}
-	case rec.Report != nil:
-		if e := j.held[rec.Report.Claim]; e != nil {
-			e.Report = *rec.Report
-		}
-	case rec.Forget != nil:
-		delete(j.held, *rec.Forget)
-	}
-}
-
-// hold notes a job before it is accepted. It is on disk when hold answers.
-func (j *journal) hold(offer wire.Offer) error { return j.write(record{Hold: &offer}, true) }
-
-// start notes that a job's processes may run from now on.
-func (j *journal) start(c wire.Claim) error { return j.write(record{Start: &c}, true) }
-
-// report notes the state of a job. It survives the end of the process at once, that of the host only with a result: with
-// the host its containers end, so all that is known of a job then is that it is lost.
-func (j *journal) report(r wire.Report) error { return j.write(record{Report: &r}, r.Result != "") }
-
-// forget notes that the server knows all of a job. If the note is lost, the server says so again.
-func (j *journal) forget(c wire.Claim) error { return j.write(record{Forget: &c}, false) }
-
-func (j *journal) write(rec record, sync bool) error {
+// write appends a record, and waits for as long as it may if there is no space for it. What must survive the end of the host is on
+// the disk when write answers.
+func (j *journal) write(ctx context.Context, rec record) error {
 	data, err := encodeRecord(rec)
 	if err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
+	return j.patience.try(ctx, func() error { return j.append(rec, data) })
+}
+
+// forget notes that the server knows all of a job. If the note is lost the server says so again.
+func (j *journal) forget(c wire.Claim) error { return j.attempt(record{Forget: &c}) }
+
+// attempt is write without waiting for space.
+func (j *journal) attempt(rec record) error {
+	data, err := encodeRecord(rec)
+	if err != nil {
+		return fmt.Errorf("writing the journal: %w", err)
+	}
+	return j.append(rec, data)
+}
+
+func (j *journal) append(rec record, data []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
-		return errors.New("writing the journal: it is closed")
+		return errJournalClosed
 	}
-	if _, err := j.file.WriteAt(data, j.size); err != nil {
-		return fmt.Errorf("writing the journal: %w", err) // the next record goes to the same place
-	}
-	if sync {
-		if err := j.file.Sync(); err != nil {
-			return fmt.Errorf("syncing the journal: %w", err)
-		}
+	if err := j.put(data, rec.durable()); err != nil {
+		// The next record goes to the same place. If it is shorter, what is left of this one must not look like damage behind it.
+		return errors.Join(err, j.file.Truncate(j.size))
 	}
 	j.size += int64(len(data))
-	j.apply(rec)
-	if j.size > compactAt || len(j.held) == 0 && j.size > compactAt/16 {
-		return j.compact()
+	j.held.apply(rec)
+	if j.size > j.large || len(j.held) == 0 && j.size > compactAt/16 {
+		if err := j.compact(); err != nil { // nothing is lost; there is only more of it than need be
+			j.large = 2 * j.size
+			j.log.Warn("the journal could not be written anew", "error", err)
+		}
+	}
+	return nil
+}
+
+// put writes behind the last record.
+func (j *journal) put(data []byte, durable bool) error {
+	if _, err := j.file.WriteAt(data, j.size); err != nil {
+		return fmt.Errorf("writing the journal: %w", err)
+	}
+	if !durable {
+		return nil
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("syncing the journal: %w", err)
 	}
 	return nil
 }
 
 // compact writes the journal anew with the jobs that are still held.
 func (j *journal) compact() error {
-	var data []byte
-	for c, e := range j.held {
-		recs := []record{{Hold: &e.Offer}}
-		if e.Started {
-			recs = append(recs, record{Start: &c})
-		}
-		if e.Report.Revision > 0 {
-			recs = append(recs, record{Report: &e.Report})
-		}
-		for _, rec := range recs {
-			encoded, err := encodeRecord(rec)
-			if err != nil {
-				return fmt.Errorf("writing the journal anew: %w", err)
-			}
+	data, err := encodeRecord(record{Version: journalVersion})
+	for _, e := range j.held {
+		for _, rec := range e.records() {
+			encoded, failed := encodeRecord(rec)
+			err = errors.Join(err, failed)
 			data = append(data, encoded...)
 		}
-	}
-	tmp := j.path + ".tmp"
-	err := writeSynced(tmp, data)
-	if err == nil {
-		err = os.Rename(tmp, j.path)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the journal anew: %w", err)
 	}
-	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
+	file, err := j.replace(data)
 	if err != nil {
 		return fmt.Errorf("writing the journal anew: %w", err)
 	}
 	old := j.file
-	j.file, j.size = file, int64(len(data))
+	j.file, j.size, j.large = file, int64(len(data)), max(compactAt, 2*int64(len(data)))
 	if old != nil {
 		if err := old.Close(); err != nil {
-			return fmt.Errorf("writing the journal anew: %w", err)
+			return fmt.Errorf("closing the journal of before: %w", err)
 		}
 	}
 	return syncDir(filepath.Dir(j.path))
 }
 
+// replace puts a file with this content in the journal's place, and answers it.
+func (j *journal) replace(data []byte) (*os.File, error) {
+	name := j.path + ".tmp"
+	tmp, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = tmp.Write(data); err == nil {
+		err = tmp.Sync()
+	}
+	if err == nil {
+		err = os.Rename(name, j.path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, tmp.Close(), os.Remove(name))
+	}
+	return tmp, nil
+}
+
+// close lets nobody write any more. It may be called again.
 func (j *journal) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.file == nil {
+		return nil
+	}
 	err := j.file.Close()
 	j.file = nil
 	return err

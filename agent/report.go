@@ -18,17 +18,45 @@ var _ executor.Reporter = (*job)(nil)
 
 // Started implements executor.Reporter: it makes the activity's place in the spool and begins to ship from there.
 func (j *job) Started(activity string, at time.Time) (executor.Output, error) {
-	log, marks, err := j.w.spool.create(j.claim, activity)
+	err := j.patiently(func() (err error) {
+		j.current.log, j.current.marks, err = j.spool.create(j.claim, activity)
+		return err
+	})
 	if err != nil {
 		return executor.Output{}, err
 	}
-	j.current = current{log: log, marks: marks, started: at, stream: j.stream(activity)}
-	st := j.current.stream
-	j.w.ship.add(st)
-	err = j.change(activity, func(a *wire.ActivityReport) {
-		began := plan.Duration(max(0, at.Sub(j.startedAt)))
-		a.State, a.Began = plan.Running, &began
+	began := plan.Duration(max(0, at.Sub(j.startedAt)))
+	return j.goOn(activity, at, func(a *wire.ActivityReport) { a.State, a.Began = plan.Running, &began })
+}
+
+// Rejoined implements executor.Reporter: the log goes on behind what the spool holds.
+func (j *job) Rejoined(activity string) (executor.Output, error) {
+	err := j.patiently(func() (err error) {
+		j.current.log, j.current.marks, err = j.spool.reopen(j.claim, activity)
+		return err
 	})
+	if err != nil {
+		return executor.Output{}, err
+	}
+	started := j.startedAt
+	return j.goOn(activity, started, func(a *wire.ActivityReport) {
+		if a.Began != nil {
+			j.current.started = started.Add(time.Duration(*a.Began))
+		}
+	})
+}
+
+// goOn has the log of an activity shipped from what its files hold, and reports a change.
+func (j *job) goOn(activity string, started time.Time, how func(*wire.ActivityReport)) (executor.Output, error) {
+	log, marks, st := j.current.log, j.current.marks, j.stream(activity)
+	j.current.started, j.current.stream = started, st
+	logEnd, marksEnd, err := ends(log, marks)
+	if err == nil {
+		st.marksEnd.Store(marksEnd) // nobody else knows st yet
+		st.logEnd.Store(logEnd)
+		j.w.ship.add(st)
+		err = j.change(activity, how)
+	}
 	if err != nil { // the activity will not run, and nobody will call Finished
 		j.current = current{}
 		err = errors.Join(err, log.Close(), marks.Close())
@@ -38,14 +66,42 @@ func (j *job) Started(activity string, at time.Time) (executor.Output, error) {
 	return executor.Output{Log: log, Marks: marks, Wrote: func(logEnd, marksEnd int64) { j.w.ship.wrote(st, logEnd, marksEnd) }}, nil
 }
 
+// Going implements executor.Reporter: from now on the journal knows the process that is about to begin.
+func (j *job) Going(activity string, p executor.Progress) error {
+	noted := record{Going: &going{Claim: j.claim, Activity: activity, At: j.w.boottime(), Progress: p}}
+	if p.Ticket == "" {
+		return j.note(noted)
+	}
+	if !j.mayBegin() {
+		return errLeaseOver
+	}
+	if err := j.w.trap("agent.before_ticket"); err != nil {
+		return err
+	}
+	err := j.note(noted)
+	if err == nil {
+		err = j.patiently(func() error { return j.spool.noteTicket(j.claim, activity, p.Ticket) })
+	}
+	if err != nil {
+		return err
+	}
+	return j.w.trap("agent.after_ticket")
+}
+
 // Finished implements executor.Reporter.
 func (j *job) Finished(activity string, outcome executor.Outcome) error {
+	if err := j.w.trap("agent.after_exit_before_result"); err != nil {
+		return err
+	}
 	length, hash, err := j.closeLog(activity, outcome.Exit)
 	if err != nil {
 		return err
 	}
 	cur := j.current
 	j.current = current{}
+	if err := j.store(activity, outcome.Outputs); err != nil {
+		j.log().Warn("sensitive outputs would not survive the agent", "activity", activity, "error", err)
+	}
 	return j.change(activity, func(a *wire.ActivityReport) {
 		a.State, a.Result, a.Cause = plan.Done, outcome.Result, brief(outcome.Cause)
 		a.LogBytes, a.LogSHA256 = length, hash
@@ -55,7 +111,7 @@ func (j *job) Finished(activity string, outcome executor.Outcome) error {
 		}
 		if e := outcome.Exit; e != nil {
 			code := e.Code
-			a.ExitCode, a.Signal = &code, e.Signal
+			a.ExitCode, a.Signal, a.Omitted = &code, e.Signal, e.Omitted
 		}
 		if cur.stream != nil {
 			began, took := j.times(cur.started, outcome.Exit)
@@ -93,7 +149,7 @@ func (j *job) closeLog(activity string, exit *executor.Exit) (length int64, hash
 	}
 	if exit != nil && exit.LogSHA256 != "" {
 		length, hash = exit.LogBytes, exit.LogSHA256
-	} else if length, hash, _, err = j.w.spool.measure(j.claim, activity); err != nil {
+	} else if length, hash, _, err = j.spool.measure(j.claim, activity); err != nil {
 		return 0, "", err
 	}
 	j.w.ship.complete(cur.stream, length, info.Size())
@@ -110,7 +166,7 @@ type current struct {
 func (j *job) stream(activity string) *stream {
 	return &stream{
 		claim: j.claim, activity: activity,
-		logPath: j.w.spool.logPath(j.claim, activity), marksPath: j.w.spool.marksPath(j.claim, activity),
+		logPath: j.spool.logPath(j.claim, activity), marksPath: j.spool.marksPath(j.claim, activity),
 	}
 }
 
@@ -138,11 +194,24 @@ func (j *job) revise(how func(*wire.Report) error) error {
 	}
 	j.report = next
 	j.mu.Unlock()
-	if err := j.w.journal.report(j.forDisk(next)); err != nil {
+	kept := j.forDisk(next)
+	if err := j.note(record{Report: &kept}); err != nil {
 		return err
 	}
 	j.w.poke()
 	return nil
+}
+
+// amend changes the report without a word to the journal: whoever reads that would find the same again.
+func (j *job) amend(how func(*wire.Report)) {
+	j.mu.Lock()
+	next := j.report
+	next.Activities = slices.Clone(next.Activities)
+	next.Revision++
+	how(&next)
+	j.report = next
+	j.mu.Unlock()
+	j.w.poke()
 }
 
 // maxReason bounds what a report says in words, and maxTryReason what it says of a try that was followed by another. They may be the

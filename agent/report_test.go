@@ -22,25 +22,34 @@ import (
 func testWorker(t *testing.T) *worker {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := openSpool(filepath.Join(dir, "spool"))
-	must(t, err)
-	journal, _ := reopen(t, filepath.Join(dir, "journal"))
-	return &worker{
-		Agent: &Agent{}, log: slog.New(slog.DiscardHandler), spool: s, journal: journal, ship: newShipper(),
-		health: newHealth(nil, func() {}), jobs: make(map[wire.Claim]*job), wake: make(chan struct{}, 1),
+	w := &worker{
+		Agent: &Agent{DataDir: dir}, log: slog.New(slog.DiscardHandler), clock: executor.LeaseTime, boot: "b1", ship: newShipper(),
+		vault: &vault{}, jobs: make(map[wire.Claim]*job), wake: make(chan struct{}, 1), less: make(chan struct{}, 1),
+		leased: make(chan struct{}, 1), redial: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 	}
+	w.health = newHealth(nil, func() {})
+	w.began = w.clock()
+	w.rooms.trap = w.trap
+	var err error
+	w.spool, err = openSpool(filepath.Join(dir, "spool"))
+	must(t, err)
+	w.keep, err = openKeep(filepath.Join(dir, "kept"), w.boot, w.clock, w.log)
+	must(t, err)
+	w.journal, _ = reopen(t, filepath.Join(dir, "journal"))
+	return w
 }
 
 // testJob answers a job that runs on w.
 func testJob(t *testing.T, w *worker) (j *job, life context.Context) {
 	t.Helper()
-	j, life, _, _ = w.newJob(t.Context(), offer(1), plan.Job{Name: "test", Activities: []plan.Activity{{Name: "unit"}, {Name: "next"}}})
-	t.Cleanup(j.discard)
+	j, in := w.newJob(t.Context(), offer(1), plan.Job{Name: "test", Activities: []plan.Activity{{Name: "unit"}, {Name: "next"}}})
+	t.Cleanup(func() { j.drop(nil) })
 	j.startedAt = time.Now()
-	j.accepted = true
 	w.jobs[j.claim] = j
-	must(t, w.journal.hold(j.offer))
-	return j, life
+	must(t, j.accept())
+	j.hold.Accepted()
+	w.start(j.claim, w.boottime(), time.Hour)
+	return j, in.life
 }
 
 // concluded has a job concluded by a server that takes its word, and answers its last report.
@@ -48,6 +57,7 @@ func concluded(t *testing.T, j *job, life context.Context) wire.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(life, 5*time.Second)
 	defer cancel()
+	j.hold.Ended()
 	j.reported(wire.Reported{Claim: j.claim, Final: true})
 	j.conclude(ctx, executor.Outcome{Result: plan.Lost, Cause: "no space left"})
 	if ctx.Err() != nil {
@@ -74,6 +84,7 @@ func TestCausesAreShort(t *testing.T) {
 	j, life := testJob(t, w)
 	long := strings.Repeat("\x01", 200<<10)
 	must(t, j.Finished("unit", executor.Outcome{Result: plan.Failed, Cause: long}))
+	j.hold.Ended()
 	j.reported(wire.Reported{Final: true})
 	j.conclude(life, executor.Outcome{Result: plan.Failed, Cause: long})
 	w.decline(claim(2), errors.New(long))
@@ -106,9 +117,9 @@ func TestReportTooLarge(t *testing.T) {
 	must(t, err)
 	defer control.Close(wire.CloseNormal, "")
 	w := testWorker(t)
-	j, _, _, work := w.newJob(t.Context(), offer(1), plan.Job{})
-	t.Cleanup(j.discard)
-	j.accepted = true
+	j, in := w.newJob(t.Context(), offer(1), plan.Job{})
+	t.Cleanup(func() { j.drop(nil) })
+	j.hold.Accepted()
 	w.jobs[j.claim] = j
 	p := w.newPump(control)
 
@@ -116,7 +127,7 @@ func TestReportTooLarge(t *testing.T) {
 	j.report.Activities = []wire.ActivityReport{{Name: "unit", State: plan.Running, Cause: long}}
 	j.report.Revision = 1
 	must(t, p.flush())
-	if work.Err() == nil {
+	if in.soft.Err() == nil {
 		t.Error("a job that cannot be reported runs on")
 	}
 	j.report.Activities = []wire.ActivityReport{{Name: "unit", State: plan.Done, Result: plan.Passed, LogSHA256: "abc", Cause: long}}
@@ -173,31 +184,15 @@ func TestLogCannotBeClosed(t *testing.T) {
 	}
 }
 
-// TestResumeIsCanceled cancels a job of the process before while the engine does not answer.
-func TestResumeIsCanceled(t *testing.T) {
-	w := testWorker(t)
-	must(t, w.journal.hold(offer(1)))
-	must(t, w.journal.start(claim(1)))
-	w.left = []entry{{Offer: offer(1), Started: true}}
-	w.resumeAll(t.Context())
-	j := w.job(claim(1))
-	j.cancel(executor.Canceled{Reason: "canceled by dana"})
-	j.reported(wire.Reported{Final: true})
-	select {
-	case <-j.gone:
-	case <-time.After(5 * time.Second):
-		t.Error("the job waits for the engine")
-		j.discard()
-	}
-	w.running.Wait()
-}
-
 // TestServerHasAllOfIt has the server acknowledge a log of before a restart as soon as it is there.
 func TestServerHasAllOfIt(t *testing.T) {
 	s := newShipper()
 	st := &stream{claim: claim(1), activity: "unit"}
 	s.addWhole(st, 5, wire.MarkSize)
-	must(t, s.hear(wire.LogAck{Stream: st.number, Length: 5}))
+	if frame, _ := s.next(newPiece(), time.Now()); frame == nil {
+		t.Fatal("the log is not announced")
+	}
+	must(t, s.hear(wire.LogAck{Stream: st.number, Length: 5}, time.Now()))
 	if broken, err := s.settle(t.Context(), claim(1)); err != nil || len(broken) > 0 {
 		t.Errorf("the log is %v (%v)", broken, err)
 	}

@@ -4,116 +4,202 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
+	"slices"
 
+	"github.com/tutti-ci/tutti/agent/protocol"
 	"github.com/tutti-ci/tutti/agent/wire"
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/executor"
 )
 
-// errRestarted is why a job is lost that another process of this agent ran.
-var errRestarted = errors.New("the agent was restarted while it ran")
+// Why jobs of the process before this one end as lost.
+var (
+	errRebooted = errors.New("the host was rebooted while it ran")
+	errDamaged  = errors.New("the agent's journal was damaged, and does not tell what ran of it")
+)
 
 // revisionGap is added to the last revision that the journal holds, because the server may have seen some that a power
 // loss took from it.
 const revisionGap = 1 << 20
 
-// resumeAll takes up the jobs that the process before left. Those that never started are none of ours any more: the server
-// sees that they are not in Hello.
-func (w *worker) resumeAll(ctx context.Context) {
+// damagedGap is more than all that a damaged journal may have lost.
+const damagedGap = 1 << 40
+
+// A heritage is a job that the process before this one left, with what has to be done about it.
+type heritage struct {
+	j    *job
+	in   contexts
+	left entry
+	way  protocol.Way
+	lost string // why it cannot go on, if it cannot
+	runs bool   // something of it may still run
+}
+
+// resumeAll takes up the jobs that the process before left. It answers the rooms that have to stay for them.
+func (w *worker) resumeAll(ctx context.Context) (rooms []executor.RoomSpec) {
+	w.left = append(w.left, w.unknown()...)
 	var claims []wire.Claim
 	for _, e := range w.left {
-		if !e.Started {
-			if err := w.journal.forget(e.Offer.Claim); err != nil {
-				w.log.Error("a job could not be forgotten", "error", err)
-			}
+		h := w.inherit(ctx, e)
+		claims = append(claims, h.j.claim)
+		if h.way == protocol.Conclude || h.lost != "" {
+			w.running.Go(h.lose)
 			continue
 		}
-		var p plan.Job
-		if err := json.Unmarshal(e.Offer.Plan, &p); err != nil {
-			w.log.Error("the journal holds a plan that cannot be read", "error", err)
-		}
-		claims = append(claims, e.Offer.Claim)
-		j, life, _, soft := w.newJob(ctx, e.Offer, p)
-		if e.Report.Revision > 0 {
-			j.report = e.Report
-		}
-		j.report.Revision += revisionGap
-		j.report.Phase, j.report.Result = wire.PhaseRunning, "" // until its logs are there
-		j.accepted = true
-		close(j.ended)
-		w.mu.Lock()
-		w.jobs[j.claim] = j
-		w.mu.Unlock()
-		w.running.Go(func() { j.resume(life, soft, e.Report) })
+		spec := h.spec()
+		rooms = append(rooms, spec)
+		w.running.Go(func() { h.goOn(spec) })
 	}
-	if err := w.spool.keepOnly(claims); err != nil {
-		w.log.Error("the spool holds what it should not", "error", err)
+	if err := errors.Join(keepOnly(w.spool.dir, claims), w.vault.keepOnly(claims)); err != nil {
+		w.log.Error("the agent's folders hold what they should not", "error", err)
 	}
+	return rooms
 }
 
-// resume brings what is left of a job to the server: its logs to the last byte, and that it is lost, unless it had ended.
-func (j *job) resume(life, soft context.Context, last wire.Report) {
-	defer j.discard() // for the contexts' sake
-	select {
-	case <-j.w.health.swept: // from now on nothing of it runs
-	case <-soft.Done(): // who canceled it does not wait for an engine that may never answer
-	}
-	if life.Err() != nil {
-		j.forget(life)
-		return
-	}
-	outcome := executor.Outcome{Result: last.Result, Cause: last.Cause}
-	if why := j.forgotten(last); why != "" && last.Result != "" {
-		outcome = executor.Outcome{Result: plan.Lost, Cause: why}
-	}
-	err := j.revise(func(r *wire.Report) error {
-		broken := ""
-		for i := range r.Activities {
-			broken = j.resumeActivity(&r.Activities[i], broken)
-		}
-		if last.Result == "" {
-			outcome = executor.Outcome{Result: plan.Lost, Cause: errRestarted.Error()}
-		}
-		return nil
-	})
+// unknown answers the jobs of which something ran, but which the journal does not know.
+func (w *worker) unknown() (found []entry) {
+	claims, err := w.spool.begun()
 	if err != nil {
-		j.log().Error("a job could not be taken up", "error", err)
+		w.log.Error("the spool cannot be read", "error", err)
 	}
-	j.conclude(life, outcome)
-	j.forget(life)
+	for _, c := range claims {
+		if slices.ContainsFunc(w.left, func(e entry) bool { return e.Offer.Claim == c }) {
+			continue
+		}
+		w.log.Error("the agent's journal lost a job of which something ran; it ends as lost", "run", c.Run, "job", c.Job, "epoch", c.Epoch)
+		found = append(found, entry{Offer: wire.Offer{Claim: c}, Damaged: true})
+	}
+	return found
 }
 
-// resumeActivity ends an activity that had not ended, and takes up its log. It answers the activity that was running.
-func (j *job) resumeActivity(a *wire.ActivityReport, broken string) string {
-	hadLog := a.State == plan.Running || a.LogSHA256 != ""
-	switch a.State {
-	case plan.Running:
-		broken = a.Name
-		a.State, a.Result, a.Cause = plan.Done, plan.Lost, errRestarted.Error()
-	case plan.Waiting:
-		a.State, a.Result, a.Cause = plan.Done, plan.Skipped, "the agent was restarted before it"
-		if broken != "" {
-			a.Cause = broken + " was lost before it"
+// inherit makes a job again of what is left of it.
+func (w *worker) inherit(ctx context.Context, e entry) heritage {
+	var p plan.Job
+	planErr := json.Unmarshal(e.Offer.Plan, &p)
+	j, in := w.newJob(ctx, e.Offer, p)
+	h := heritage{j: j, in: in, left: e}
+	_, over := e.outcome()
+	noted := protocol.Noted{
+		Started: e.Start != nil, Begun: len(e.tickets()) > 0, Result: over,
+		Rebooted: e.Start != nil && e.Start.Boot != w.boot,
+	}
+	if e.Report.Revision > 0 {
+		j.report = e.Report
+		j.recollect(&j.report)
+	}
+	missing := j.withheld(j.report)
+	if missing != "" {
+		missing = "the agent was restarted before it could hand over " + missing
+	}
+	switch {
+	case noted.Result && !e.Damaged:
+		h.lost = missing
+	case noted.Rebooted:
+		h.lost = errRebooted.Error()
+	case e.Damaged, planErr != nil, w.knowsLess(e):
+		h.lost, h.runs = errDamaged.Error(), true
+	case missing != "":
+		h.lost, h.runs = missing, noted.Begun
+	}
+	if h.runs { // whatever the journal says: a server must not believe that it never ran
+		noted.Started, noted.Begun = true, true
+	}
+	h.way, j.hold = protocol.Resume(noted)
+	if h.way != protocol.Wait {
+		j.begin()
+		j.report.Phase = wire.PhaseRunning // also of one that ended, until its logs are there
+	}
+	j.report.Result = ""
+	j.report.Revision += revisionGap
+	if h.left.Damaged {
+		j.report.Revision += damagedGap
+	}
+	if len(j.report.Activities) == 0 { // no plan and no report: its logs tell the names
+		names, err := j.spool.with(j.claim, logSuffix)
+		if err != nil {
+			j.log().Error("the spool cannot be read", "error", err)
+		}
+		for _, name := range names {
+			j.report.Activities = append(j.report.Activities, wire.ActivityReport{Name: name, State: plan.Running})
 		}
 	}
-	if !hadLog {
-		return broken
+	h.noteTakeover()
+	w.mu.Lock()
+	w.jobs[j.claim] = j
+	w.mu.Unlock()
+	return h
+}
+
+// noteTakeover makes sure that no revision of the report is said twice, however often the agent and its host are started again.
+func (h heritage) noteTakeover() {
+	j := h.j
+	noted := j.forDisk(j.report)
+	if h.left.Report.Revision > 0 {
+		noted.Phase, noted.Result = h.left.Report.Phase, h.left.Report.Result
 	}
-	length, hash, marks, err := j.w.spool.measure(j.claim, a.Name)
-	switch {
-	case errors.Is(err, os.ErrNotExist) && a.LogSHA256 == "":
-		return broken // it had no time to make one
-	case err != nil:
-		a.LogIncomplete = brief(err.Error())
-		return broken
-	case a.LogSHA256 == "":
-		a.LogBytes, a.LogSHA256 = length, hash
-	case a.LogSHA256 != hash:
-		j.log().Error("the spool lost bytes", "activity", a.Name, "had", a.LogBytes, "has", length)
-		a.LogIncomplete = fmt.Sprintf("the agent's spool holds %d of its %d bytes after a restart", length, a.LogBytes)
+	recs := []record{{Report: &noted, synced: true}}
+	if h.left.Damaged { // the journal may not even know it
+		recs = []record{{Hold: &j.offer}, {Damaged: &j.claim}, recs[0]}
 	}
-	j.w.ship.addWhole(j.stream(a.Name), length, marks)
-	return broken
+	for _, rec := range recs {
+		if err := j.w.journal.attempt(rec); err != nil {
+			j.log().Error("the journal cannot be written", "error", err)
+		}
+	}
+}
+
+// knowsLess says whether the journal lost tickets that lie beside the logs.
+func (w *worker) knowsLess(e entry) bool {
+	noted, err := w.spool.tickets(e.Offer.Claim)
+	if err != nil {
+		w.log.Error("the spool cannot be read", "error", err)
+	}
+	known := e.tickets()
+	return slices.ContainsFunc(noted, func(t executor.Ticket) bool { return !slices.Contains(known, t) })
+}
+
+// spec says which room has to be there.
+func (h heritage) spec() executor.RoomSpec {
+	spec := h.j.spec()
+	spec.Tickets = h.left.tickets()
+	return spec
+}
+
+// resume says how far the job had come.
+func (h heritage) resume() *executor.Resume {
+	now := h.j.w.boottime()
+	from := &executor.Resume{Elapsed: max(0, now-h.left.Start.At)}
+	for _, a := range h.j.report.Activities {
+		switch a.State {
+		case plan.Done:
+			from.Ended = append(from.Ended, executor.EndedActivity{Name: a.Name, Outcome: outcomeOf(a)})
+		case plan.Running:
+			from.Running = &executor.Running{Activity: a.Name}
+			for _, g := range h.left.Going {
+				if g.Activity == a.Name {
+					from.Running.Progress, from.Running.Elapsed = &g.Progress, max(0, now-g.At)
+				}
+			}
+		}
+	}
+	return from
+}
+
+// outcomeOf makes an outcome again of what was reported.
+func outcomeOf(a wire.ActivityReport) executor.Outcome {
+	o := executor.Outcome{Result: a.Result, Cause: a.Cause, Outputs: a.Outputs}
+	for _, t := range a.Tries {
+		o.Tries = append(o.Tries, executor.Try{Cause: t.Cause, LogEnd: t.LogEnd})
+	}
+	return o
+}
+
+// tickets answers those of the processes that began, or were about to, the newest last.
+func (e entry) tickets() (tickets []executor.Ticket) {
+	for _, g := range e.Going {
+		if t := g.Progress.Ticket; t != "" {
+			tickets = append(tickets, t)
+		}
+	}
+	return tickets
 }

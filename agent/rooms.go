@@ -13,28 +13,42 @@ import (
 // something: what is just being made cannot be removed.
 const closeLimit = 3 * time.Minute
 
-// rooms are those that could not be closed, because the engine was slow or away. They are tried again, so that what they
-// made does not stay until the agent starts the next time and sweeps.
+// rooms are closed behind the jobs. Those that could not be closed, because the engine was slow or away, are tried again, so that
+// what they made does not stay until the agent starts the next time and sweeps.
 type rooms struct {
+	trap    func(point string) error
+	closing sync.WaitGroup // the first try at each
+
 	mu   sync.Mutex // guards left
 	left []leftRoom
 }
 
 type leftRoom struct {
 	executor.Room
-	log *slog.Logger // knows the job
+	log    *slog.Logger  // knows the job
+	closed chan struct{} // closed when the room is
 }
 
-// close removes what a job made, also after its end, and keeps what cannot be removed now.
-func (r *rooms) close(ctx context.Context, room executor.Room, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-	defer cancel()
-	if err := room.Close(ctx); err != nil {
+// close begins to remove what a job made, also after its end. What it answers is closed when nothing is left.
+func (r *rooms) close(ctx context.Context, room executor.Room, log *slog.Logger) <-chan struct{} {
+	left := leftRoom{room, log, make(chan struct{})}
+	r.closing.Go(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+		defer cancel()
+		err := r.trap("agent.during_cleanup")
+		if err == nil {
+			err = room.Close(ctx)
+		}
+		if err == nil {
+			close(left.closed)
+			return
+		}
 		log.Error("what a job made could not be removed", "error", err)
 		r.mu.Lock()
-		r.left = append(r.left, leftRoom{room, log})
+		r.left = append(r.left, left)
 		r.mu.Unlock()
-	}
+	})
+	return left.closed
 }
 
 // run tries again until ctx ends.
@@ -68,6 +82,7 @@ func (r *rooms) retry(ctx context.Context) {
 			continue
 		}
 		room.log.Info("what a job made is removed after all")
+		close(room.closed)
 	}
 	r.mu.Lock()
 	r.left = append(r.left, still...)

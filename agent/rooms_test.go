@@ -26,12 +26,19 @@ func (r *stuck) Close(context.Context) error {
 // TestRoomsAreClosedAgain has the removal of what a job made fail at first.
 func TestRoomsAreClosedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var r rooms
+		r := rooms{trap: func(string) error { return nil }}
 		room := &stuck{left: 2}
-		r.close(t.Context(), room, slog.New(slog.DiscardHandler))
+		closed := r.close(t.Context(), room, slog.New(slog.DiscardHandler))
+		r.closing.Wait()
+		select {
+		case <-closed:
+			t.Error("it says that the room is closed")
+		default:
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 4*checkInterval+1)
 		defer cancel()
 		r.run(ctx)
+		<-closed
 		if room.left != -1 || len(r.left) != 0 {
 			t.Errorf("the room was tried %d times; %d are left", 2-room.left, len(r.left))
 		}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,12 +39,54 @@ func (j *job) forDisk(r wire.Report) wire.Report {
 	return r
 }
 
-// forgotten says which sensitive output of a report the journal did not keep, if there was one.
-func (j *job) forgotten(r wire.Report) string {
+// store keeps the sensitive outputs of an activity, and of those before it, in memory that outlives the agent.
+func (j *job) store(activity string, outputs map[string]json.RawMessage) error {
+	all := make(secrets)
+	add := func(activity string, outputs map[string]json.RawMessage) {
+		for _, name := range j.sensitive(activity) {
+			if value, there := outputs[name]; there {
+				if all[activity] == nil {
+					all[activity] = make(map[string]json.RawMessage)
+				}
+				all[activity][name] = value
+			}
+		}
+	}
+	add(activity, outputs)
+	if len(all) == 0 {
+		return nil
+	}
+	j.mu.Lock()
+	for _, a := range j.report.Activities {
+		add(a.Name, a.Outputs)
+	}
+	j.mu.Unlock()
+	return j.w.vault.put(j.claim, all)
+}
+
+// recollect adds to a report from the disk what was kept in memory.
+func (j *job) recollect(r *wire.Report) {
+	kept := j.w.vault.get(j.claim)
+	for i, a := range r.Activities {
+		for _, name := range j.sensitive(a.Name) {
+			value, there := kept[a.Name][name]
+			if !there {
+				continue
+			}
+			if r.Activities[i].Outputs == nil {
+				r.Activities[i].Outputs = make(map[string]json.RawMessage)
+			}
+			r.Activities[i].Outputs[name] = value
+		}
+	}
+}
+
+// withheld names a sensitive output that should be in a report and is not, if there is one.
+func (j *job) withheld(r wire.Report) string {
 	for _, a := range r.Activities {
 		for _, name := range j.sensitive(a.Name) {
 			if _, there := a.Outputs[name]; !there && a.Result == plan.Passed {
-				return fmt.Sprintf("the agent was restarted before it could hand over the sensitive output %q of %s", name, a.Name)
+				return fmt.Sprintf("the sensitive output %q of %s", name, a.Name)
 			}
 		}
 	}

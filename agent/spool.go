@@ -8,6 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/tutti-ci/tutti/agent/wire"
 )
@@ -23,13 +26,46 @@ func openSpool(dir string) (*spool, error) {
 	return &spool{dir: dir}, nil
 }
 
-func (s *spool) folder(c wire.Claim) string {
-	return filepath.Join(s.dir, fmt.Sprintf("%d-%s-e%d", c.Run, c.Job, c.Epoch))
+func (s *spool) folder(c wire.Claim) string { return filepath.Join(s.dir, folderOf(c)) }
+
+// folderOf names what belongs to a job.
+func folderOf(c wire.Claim) string { return fmt.Sprintf("%d-%s-e%d", c.Run, c.Job, c.Epoch) }
+
+var folderName = regexp.MustCompile(`^([0-9]{1,18})-(.+)-e([0-9]{1,18})$`)
+
+// claimOf answers whose folder it is.
+func claimOf(folder string) (wire.Claim, bool) {
+	part := folderName.FindStringSubmatch(folder)
+	if part == nil {
+		return wire.Claim{}, false
+	}
+	run, err1 := strconv.ParseInt(part[1], 10, 64)
+	epoch, err2 := strconv.ParseInt(part[3], 10, 64)
+	return wire.Claim{Run: run, Job: part[2], Epoch: epoch}, err1 == nil && err2 == nil
+}
+
+// with answers the activities of a job that have a file with this suffix.
+func (s *spool) with(c wire.Claim, suffix string) (activities []string, err error) {
+	found, err := os.ReadDir(s.folder(c))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking into the spool of a job: %w", err)
+	}
+	for _, each := range found {
+		if name, ok := strings.CutSuffix(each.Name(), suffix); ok {
+			activities = append(activities, name)
+		}
+	}
+	return activities, nil
 }
 
 func (s *spool) logPath(c wire.Claim, activity string) string {
-	return filepath.Join(s.folder(c), activity+".log")
+	return filepath.Join(s.folder(c), activity+logSuffix)
 }
+
+const logSuffix = ".log"
 
 func (s *spool) marksPath(c wire.Claim, activity string) string {
 	return filepath.Join(s.folder(c), activity+".marks")
@@ -40,7 +76,20 @@ func (s *spool) create(c wire.Claim, activity string) (log, marks *os.File, err 
 	if err := os.MkdirAll(s.folder(c), 0o700); err != nil {
 		return nil, nil, fmt.Errorf("making the spool of a job: %w", err)
 	}
-	const flags = os.O_RDWR | os.O_CREATE | os.O_TRUNC | os.O_APPEND
+	return s.open(c, activity, os.O_CREATE|os.O_TRUNC)
+}
+
+// reopen opens the two files of an activity that runs already, to go on behind what they hold: no byte of them changes. The caller
+// closes them.
+func (s *spool) reopen(c wire.Claim, activity string) (log, marks *os.File, err error) {
+	if err := os.MkdirAll(s.folder(c), 0o700); err != nil {
+		return nil, nil, fmt.Errorf("making the spool of a job: %w", err)
+	}
+	return s.open(c, activity, os.O_CREATE)
+}
+
+func (s *spool) open(c wire.Claim, activity string, how int) (log, marks *os.File, err error) {
+	flags := os.O_RDWR | os.O_APPEND | how
 	if log, err = os.OpenFile(s.logPath(c, activity), flags, 0o600); err != nil {
 		return nil, nil, fmt.Errorf("making the spool of %s: %w", activity, err)
 	}
@@ -48,6 +97,27 @@ func (s *spool) create(c wire.Claim, activity string) (log, marks *os.File, err 
 		return nil, nil, errors.Join(fmt.Errorf("making the spool of %s: %w", activity, err), log.Close())
 	}
 	return log, marks, nil
+}
+
+// ends answers how much of a log that is being written can be sent: what has its marks. Whoever writes it puts the bytes first, and then
+// their mark.
+func ends(log, marks *os.File) (logEnd, marksEnd int64, err error) {
+	info, err := marks.Stat()
+	if err != nil {
+		return 0, 0, fmt.Errorf("measuring the spool: %w", err)
+	}
+	marksEnd = info.Size() - info.Size()%wire.MarkSize
+	if marksEnd == 0 {
+		return 0, 0, nil
+	}
+	var last [wire.MarkSize]byte
+	if _, err := marks.ReadAt(last[:], marksEnd-wire.MarkSize); err != nil {
+		return 0, 0, fmt.Errorf("measuring the spool: %w", err)
+	}
+	if info, err = log.Stat(); err != nil {
+		return 0, 0, fmt.Errorf("measuring the spool: %w", err)
+	}
+	return min(markEnd(last[:]), info.Size()), marksEnd, nil
 }
 
 // measure reads a log: its length, its hash, and the length of its marks.
@@ -76,24 +146,24 @@ func (s *spool) remove(c wire.Claim) error {
 	return nil
 }
 
-// keepOnly drops what belongs to none of these jobs.
-func (s *spool) keepOnly(claims []wire.Claim) error {
+// keepOnly drops what belongs to none of these jobs from a folder.
+func keepOnly(dir string, claims []wire.Claim) error {
 	keep := make(map[string]bool)
 	for _, c := range claims {
-		keep[filepath.Base(s.folder(c))] = true
+		keep[folderOf(c)] = true
 	}
-	found, err := os.ReadDir(s.dir)
+	found, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("tidying the spool: %w", err)
+		return fmt.Errorf("tidying %s: %w", dir, err)
 	}
 	var errs []error
 	for _, each := range found {
 		if !keep[each.Name()] {
-			errs = append(errs, os.RemoveAll(filepath.Join(s.dir, each.Name())))
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, each.Name())))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("tidying the spool: %w", err)
+		return fmt.Errorf("tidying %s: %w", dir, err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/tutti-ci/tutti/agent/wire"
 )
@@ -25,12 +26,14 @@ type stream struct {
 	logEnd   atomic.Int64
 
 	// What follows is guarded by the shipper.
-	complete  bool   // logEnd is final
-	announced bool   // on this connection
-	opened    bool   // the server said what it has
-	sent      int64  // under way or acknowledged
-	acked     int64  // on the server's disk
-	broken    string // why no more can be sent
+	complete  bool      // logEnd is final
+	announced bool      // on this connection
+	opened    bool      // the server said what it has
+	heldUntil time.Time // the server does not want it before
+	heard     time.Time // when the server said something of it last, or began to owe it a word
+	sent      int64     // under way or acknowledged
+	acked     int64     // on the server's disk
+	broken    string    // why no more can be sent
 	files     *streamFiles
 }
 
@@ -38,6 +41,9 @@ type stream struct {
 func (s *stream) settled() bool {
 	return s.broken != "" || s.complete && s.acked >= s.logEnd.Load()
 }
+
+// waits says whether the server owes the stream a word.
+func (s *stream) waits() bool { return s.announced && (!s.opened || s.sent > s.acked) }
 
 // rewind goes on from what the server has.
 func (s *stream) rewind(length int64) {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/tutti-ci/tutti/agent/wire"
 )
@@ -88,22 +89,45 @@ func TestShortSpool(t *testing.T) {
 	}
 }
 
-// TestFairness has two logs share one connection.
-func TestFairness(t *testing.T) {
+// opened makes a shipper of logs that the server knows, over a link that is known to be fast.
+func opened(t *testing.T, sizes ...int) (*shipper, []*stream) {
 	s := newShipper()
-	text := make([]byte, 2*wire.MaxPayload)
-	for range 2 {
-		st := spooled(t, text, nil)
+	s.pace.limit = maxPace
+	var all []*stream
+	for _, size := range sizes {
+		st := spooled(t, make([]byte, size), nil)
 		s.add(st)
 		st.announced, st.opened = true, true
+		all = append(all, st)
 	}
-	var order []uint32
+	return s, all
+}
+
+// sendAll takes all frames with bytes that may be sent now.
+func sendAll(s *shipper, now time.Time) (frames []wire.LogData) {
 	for buf := newPiece(); ; {
-		frame, ok := s.next(buf).(wire.LogData)
+		frame, _ := s.next(buf, now)
+		data, ok := frame.(wire.LogData)
 		if !ok {
-			break
+			return frames
 		}
-		order = append(order, frame.Stream)
+		frames = append(frames, data)
+	}
+}
+
+func size(frames []wire.LogData) (n int) {
+	for _, f := range frames {
+		n += len(f.Payload)
+	}
+	return n
+}
+
+// TestFairness has two logs share one connection.
+func TestFairness(t *testing.T) {
+	s, _ := opened(t, 2*wire.MaxPayload, 2*wire.MaxPayload)
+	var order []uint32
+	for _, f := range sendAll(s, time.Now()) {
+		order = append(order, f.Stream)
 	}
 	if len(order) != 4 || order[0] == order[1] || order[1] == order[2] {
 		t.Errorf("the streams come in the order %v", order)
@@ -112,30 +136,17 @@ func TestFairness(t *testing.T) {
 
 // TestWindow counts what is sent without an acknowledgement.
 func TestWindow(t *testing.T) {
-	s := newShipper()
-	st := spooled(t, make([]byte, wire.Window+wire.MaxPayload), nil)
-	s.add(st)
-	st.announced, st.opened = true, true
-	buf, sent := newPiece(), 0
-	count := func() {
-		for {
-			frame, ok := s.next(buf).(wire.LogData)
-			if !ok {
-				return
-			}
-			sent += len(frame.Payload)
-		}
-	}
-	if count(); sent != wire.Window {
+	s, all := opened(t, wire.Window+wire.MaxPayload)
+	now, st := time.Now(), all[0]
+	if sent := size(sendAll(s, now)); sent != wire.Window {
 		t.Errorf("%d bytes are under way, want %d", sent, wire.Window)
 	}
-	must(t, s.hear(wire.LogAck{Stream: st.number, Length: 1000}))
-	if count(); sent != wire.Window+1000 {
+	must(t, s.hear(wire.LogAck{Stream: st.number, Length: 1000}, now))
+	if sent := size(sendAll(s, now)); sent != 1000 {
 		t.Errorf("after 1000 bytes were acknowledged %d were sent", sent)
 	}
-	must(t, s.hear(wire.LogRewind{Stream: st.number, Length: 10}))
-	sent = 0
-	if count(); sent != wire.Window {
+	must(t, s.hear(wire.LogRewind{Stream: st.number, Length: 10}, now))
+	if sent := size(sendAll(s, now)); sent != wire.Window {
 		t.Errorf("after a rewind %d bytes are under way", sent)
 	}
 }

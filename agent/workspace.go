@@ -26,7 +26,7 @@ const (
 // workspaces are the files of commits, as tar archives, fetched from the server once for all jobs that need them.
 type workspaces struct {
 	dir    string
-	dialer wire.Dialer
+	dial   func() wire.Dialer
 	agent  string
 	client *http.Client
 	log    *slog.Logger
@@ -36,7 +36,7 @@ type workspaces struct {
 }
 
 // openWorkspaces starts with an empty cache: of files from before a power loss nobody knows what they hold.
-func openWorkspaces(dir string, dialer wire.Dialer, agent string, log *slog.Logger) (*workspaces, error) {
+func openWorkspaces(dir string, dial func() wire.Dialer, agent string, log *slog.Logger) (*workspaces, error) {
 	err := os.RemoveAll(dir)
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
@@ -45,7 +45,7 @@ func openWorkspaces(dir string, dialer wire.Dialer, agent string, log *slog.Logg
 		return nil, fmt.Errorf("making the cache of workspaces: %w", err)
 	}
 	return &workspaces{
-		dir: dir, dialer: dialer, agent: agent, client: &http.Client{}, log: log, fetches: make(map[string]chan struct{}),
+		dir: dir, dial: dial, agent: agent, client: &http.Client{}, log: log, fetches: make(map[string]chan struct{}),
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -8,9 +9,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tutti-ci/tutti/agent/wire"
 )
@@ -31,7 +35,7 @@ func TestWorkspaces(t *testing.T) {
 	}))
 	defer web.Close()
 	dir := filepath.Join(t.TempDir(), "workspaces")
-	s, err := openWorkspaces(dir, wire.Dialer{URL: web.URL, Token: "secret"}, "me", slog.New(slog.DiscardHandler))
+	s, err := openWorkspaces(dir, func() wire.Dialer { return wire.Dialer{URL: web.URL, Token: "secret"} }, "me", slog.New(slog.DiscardHandler))
 	must(t, err)
 
 	var done sync.WaitGroup
@@ -77,7 +81,7 @@ func TestWorkspacesCannotBePruned(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "files") }))
 	defer web.Close()
 	dir := filepath.Join(t.TempDir(), "workspaces")
-	s, err := openWorkspaces(dir, wire.Dialer{URL: web.URL, Token: "secret"}, "me", slog.New(slog.DiscardHandler))
+	s, err := openWorkspaces(dir, func() wire.Dialer { return wire.Dialer{URL: web.URL, Token: "secret"} }, "me", slog.New(slog.DiscardHandler))
 	must(t, err)
 	for i := range maxWorkspaces + 1 { // folders that are not empty cannot be removed
 		must(t, os.MkdirAll(filepath.Join(dir, fmt.Sprintf("f%d.tar", i), "x"), 0o700))
@@ -106,7 +110,7 @@ func TestWorkspaceWaitsForTheServer(t *testing.T) {
 		}
 	}))
 	defer web.Close()
-	s, err := openWorkspaces(filepath.Join(t.TempDir(), "workspaces"), wire.Dialer{URL: web.URL, Token: "secret"}, "me", slog.New(slog.DiscardHandler))
+	s, err := openWorkspaces(filepath.Join(t.TempDir(), "workspaces"), func() wire.Dialer { return wire.Dialer{URL: web.URL, Token: "secret"} }, "me", slog.New(slog.DiscardHandler))
 	must(t, err)
 	file, err := s.open(t.Context(), offer(1))
 	must(t, err)
@@ -119,4 +123,45 @@ func TestWorkspaceWaitsForTheServer(t *testing.T) {
 	if _, err := s.open(t.Context(), other); err == nil || requests.Load() != 4 {
 		t.Errorf("a refusal for good was tried again: %v after %d requests", err, requests.Load())
 	}
+}
+
+// hanging is a server that begins to send files and then nothing more, without hanging up, so many times.
+type hanging struct{ times int }
+
+func (h *hanging) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := io.Reader(strings.NewReader("files"))
+	if h.times--; h.times >= 0 {
+		body = io.MultiReader(strings.NewReader("fi"), hungBody{req.Context()})
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body), Request: req}, nil
+}
+
+type hungBody struct{ ctx context.Context }
+
+func (b hungBody) Read([]byte) (int, error) {
+	<-b.ctx.Done()
+	return 0, b.ctx.Err()
+}
+
+// TestWorkspaceFromAHungServer has connections that look whole, and on which nothing comes.
+func TestWorkspaceFromAHungServer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "workspaces")
+	synctest.Test(t, func(t *testing.T) {
+		s, err := openWorkspaces(dir, func() wire.Dialer { return wire.Dialer{URL: "http://ci.example.com"} }, "me", slog.New(slog.DiscardHandler))
+		must(t, err)
+		s.client.Transport = &hanging{times: 2}
+		began := time.Now()
+		file, err := s.open(t.Context(), offer(1))
+		must(t, err)
+		defer file.Close()
+		if got, err := io.ReadAll(file); err != nil || string(got) != "files" {
+			t.Errorf("the workspace is %q (%v)", got, err)
+		}
+		if took := time.Since(began); took < 2*fetchSilence || took > 3*fetchSilence {
+			t.Errorf("it took %s", took)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, "fetch-*")); err != nil || len(left) > 0 {
+			t.Errorf("left: %v (%v)", left, err)
+		}
+	})
 }
