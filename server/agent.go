@@ -1,6 +1,11 @@
 package server
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/tutti-ci/tutti/dsl/plan"
+)
 
 // An AgentID is the random identity that an agent keeps in its data folder.
 type AgentID string
@@ -17,6 +22,12 @@ type Agent struct {
 	// Online says that the agent is connected. Problem says why it cannot work, in its own words; empty if it can.
 	Online  bool   `json:"online"`
 	Problem string `json:"problem,omitempty"`
+	// Note is what an admin should know of an agent that works: that another host uses its identity, say.
+	Note string `json:"note,omitempty"`
+	// Suspect says that it was not heard of for too long, though it should have been, and HeardAgo for how long. Only who asks the
+	// gateway knows them; they are not stored.
+	Suspect  bool          `json:"suspect,omitempty"`
+	HeardAgo plan.Duration `json:"heard_ago,omitzero"`
 	// Session counts the connections that this agent was welcomed on.
 	Session    int64     `json:"session"`
 	Jobs       []JobRef  `json:"jobs,omitempty"` // that it has now
@@ -35,12 +46,8 @@ func (a Agent) Serves(j QueuedJob) bool {
 	if j.OS != "" && j.OS != a.OS || j.Arch != "" && j.Arch != a.Arch {
 		return false
 	}
-	has := make(map[string]bool, len(a.Labels))
-	for _, l := range a.Labels {
-		has[l] = true
-	}
 	for _, l := range j.Labels {
-		if !has[l] {
+		if !slices.Contains(a.Labels, l) {
 			return false
 		}
 	}

@@ -31,6 +31,10 @@ type QueuedJob struct {
 	Labels   []string // that the agent must carry
 	OS, Arch string   // that it must have; empty is any
 	QueuedAt time.Time
+	// Avoid is the agent that lost the job last: another one is better.
+	Avoid AgentID
+	// NotBefore is when it may be given out, if that is not at once: after a restore an agent that is cut off may still have it.
+	NotBefore time.Time
 }
 
 // Ref answers which job it is.
@@ -48,6 +52,23 @@ type HeldJob struct {
 	Cancel bool
 	Hard   bool // what runs after a cancellation has to end, too
 	Reason string
+	// Fence is for how long the agent may let it run without a word from the server, as it was told; 0 before it accepted.
+	Fence time.Duration
+}
+
+// A JobStanding says how it stands with a job, whichever try it is at. Of Offered, Running and Done at most one is so; if none is,
+// no agent has the job.
+type JobStanding struct {
+	Offered, Running, Done bool
+	Agent                  AgentID // that has it
+	Epoch                  int64   // the last one that was given out, as far as this database knows
+	// Floor is above all epochs that were given out before the database was restored from a backup, and below all later ones;
+	// 0 if it never was.
+	Floor  int64
+	Cancel bool
+	Hard   bool
+	Reason string        // of the cancel
+	Fence  time.Duration // see HeldJob
 }
 
 // A JobReport is the whole state of a job on its agent, as the agent knows it. The store takes from it what is news.
@@ -59,6 +80,8 @@ type JobReport struct {
 	// Result ends the job; empty while it runs.
 	Result plan.Result
 	Cause  string
+	// Note is a sentence for the history: "the agent was restarted; the job went on".
+	Note string
 }
 
 // An ActivityReport is the state of one activity on the agent.
@@ -76,8 +99,10 @@ type ActivityReport struct {
 	LogSHA256   string
 	// LogIncomplete says what is missing of the log on the server; empty if nothing is.
 	LogIncomplete string
-	Outputs       map[string]json.RawMessage
-	Tries         []Try
+	// Omitted is how many bytes the agent left out of the log, because it had too many; the log says where.
+	Omitted int64
+	Outputs map[string]json.RawMessage
+	Tries   []Try
 }
 
 // An AgentStatus is what an agent can do now.

@@ -12,6 +12,9 @@ type LogInfo struct {
 	Lines int64 // of them; a last line without a line break counts
 	// Finished says that no byte will be added.
 	Finished bool
+	// Incomplete says what is missing, if that was found out here: that bytes were damaged on the server's disk. Of what lies
+	// behind them nothing can be read.
+	Incomplete string
 }
 
 // LogOver says that nothing more of the log of one of the job's activities is to be expected, whatever LogInfo.Finished

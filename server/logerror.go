@@ -39,3 +39,12 @@ func (e *LogMismatchError) Error() string {
 	}
 	return fmt.Sprintf("the SHA-256 of the server's bytes is %s, that of the agent's %s", e.HaveSHA256, e.WantSHA256)
 }
+
+// A LogDamagedError says that bytes of a log are not what was written: the server's disk changed them.
+type LogDamagedError struct {
+	At int64 // all before is good
+}
+
+func (e *LogDamagedError) Error() string {
+	return fmt.Sprintf("the bytes from %d on were damaged on the server's disk", e.At)
+}

@@ -61,6 +61,21 @@ type Job struct {
 	StartedAt  *time.Time `json:"started_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	Activities []Activity `json:"activities"`
+	// Note is what its agent said last of a job that went on: that the agent was restarted, say.
+	Note string `json:"note,omitempty"`
+	// Attempts are those before this one, the first one first. They were lost.
+	Attempts []Attempt `json:"attempts,omitempty"`
+}
+
+// An Attempt is a try at a job that was lost and begun anew. Its logs stay, under its epoch.
+type Attempt struct {
+	Epoch      int64       `json:"epoch"`
+	Agent      string      `json:"agent"` // its name
+	Result     plan.Result `json:"result"`
+	Cause      string      `json:"cause"`
+	StartedAt  *time.Time  `json:"started_at,omitempty"`
+	FinishedAt time.Time   `json:"finished_at"`
+	Activities []Activity  `json:"activities"`
 }
 
 // Title names a job for people: "test (go 1.26, db 17)".
@@ -107,6 +122,8 @@ type Activity struct {
 	LogBytes      int64  `json:"log_bytes"`
 	LogSHA256     string `json:"log_sha256,omitempty"`
 	LogIncomplete string `json:"log_incomplete,omitempty"`
+	// LogOmitted is how many bytes the agent left out of a log that had too many; the log says where.
+	LogOmitted int64 `json:"log_omitted,omitempty"`
 }
 
 // A Try is one of several of the same activity; they share a log.
@@ -152,4 +169,6 @@ type Change struct {
 	Result   plan.Result `json:"result,omitempty"`
 	Cause    string      `json:"cause,omitempty"`
 	WaitsFor string      `json:"waits_for,omitempty"`
+	// Note is what people should know of something that goes on as it was.
+	Note string `json:"note,omitempty"`
 }

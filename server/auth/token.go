@@ -10,8 +10,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"github.com/tutti-ci/tutti/server/durable"
 )
 
 // prefix marks our secrets, so that scanners recognise a leaked one.
@@ -44,7 +45,7 @@ func openToken(path string, log *slog.Logger) (Token, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		t := NewToken()
-		if err := writePrivate(path, []byte(t+"\n")); err != nil {
+		if err := durable.WriteFile(path, []byte(t+"\n")); err != nil {
 			return "", fmt.Errorf("making token %s: %w", path, err)
 		}
 		return t, nil
@@ -73,24 +74,4 @@ func tighten(path string, log *slog.Logger) error {
 		}
 	}
 	return nil
-}
-
-// writePrivate replaces the file at once or not at all, even if the machine dies, and lets nobody else read it.
-func writePrivate(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // of what is left after an error
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

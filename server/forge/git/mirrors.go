@@ -17,6 +17,8 @@ import (
 	"sync"
 
 	"github.com/tutti-ci/tutti/server"
+
+	"github.com/tutti-ci/tutti/server/durable"
 )
 
 // Mirrors are the bare mirrors of all projects, each in a folder below Dir. One process at a time may use a Dir.
@@ -166,7 +168,7 @@ func (m *Mirrors) harden() error {
 	if err := os.MkdirAll(m.Dir, 0o700); err != nil {
 		return fmt.Errorf("making folder of mirrors: %w", err)
 	}
-	if err := writeFile(m.config(), hardening); err != nil {
+	if err := durable.WriteFile(m.config(), []byte(hardening)); err != nil {
 		return fmt.Errorf("writing git's configuration: %w", err)
 	}
 	m.hardened = true
@@ -176,7 +178,7 @@ func (m *Mirrors) harden() error {
 func (m *Mirrors) config() string { return filepath.Join(m.Dir, "gitconfig") }
 
 // hardening: repositories of other users may be read, because nothing in them is executed. Archives have the modes of the
-// tree and nobody's umask. Connections that hang end.
+// tree and nobody's umask. Connections that hang end. What was fetched survives the loss of power.
 const hardening = `# Written by tutti at each start; changes are lost.
 [safe]
 	directory = *
@@ -185,6 +187,8 @@ const hardening = `# Written by tutti at each start; changes are lost.
 	fsmonitor = false
 	symlinks = false
 	attributesFile = /dev/null
+	fsync = all
+	fsyncMethod = fsync
 [protocol]
 	allow = never
 [protocol "file"]
@@ -207,12 +211,3 @@ const hardening = `# Written by tutti at each start; changes are lost.
 	lowSpeedLimit = 1
 	lowSpeedTime = 30
 `
-
-// writeFile replaces a file as a whole.
-func writeFile(path, text string) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, []byte(text), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
-}

@@ -89,6 +89,24 @@ func TestFetchSurvivesAKilledGit(t *testing.T) {
 	}
 }
 
+// The host lost its power while the mirror was made: its files are there, and empty.
+func TestFetchMakesADamagedMirrorAnew(t *testing.T) {
+	r, m := newRepo(t), newMirrors(t)
+	want := r.commit("one")
+	fetch(t, m, r.project())
+	for _, name := range []string{"HEAD", "config", "packed-refs"} {
+		if err := os.WriteFile(filepath.Join(m.Dir, "app.git", name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := newMirrors(t)
+	again.Dir = m.Dir
+	fetch(t, again, r.project())
+	if e, err := again.Resolve(t.Context(), "app", "main"); err != nil || e.Commit != want {
+		t.Errorf("got %+v, error %v", e, err)
+	}
+}
+
 func TestFetchAtTheSameTime(t *testing.T) {
 	r, m := newRepo(t), newMirrors(t)
 	r.commit("one")

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tutti-ci/tutti/server/durable"
 )
 
 // prepare sees to it that the mirror exists, fetches from url, and is not locked by a git that was killed. The caller
@@ -25,21 +27,50 @@ func (m *Mirrors) prepare(ctx context.Context, r *mirror, url string) error {
 	return nil
 }
 
-// create makes the mirror, or makes sure that an existing one is set up as this release wants it.
+// create makes the mirror, or makes sure that an existing one is set up as this release wants it. One that is no repository any more,
+// because the host lost its power while it was made, is made anew: all that is in a mirror can be fetched again.
 func (m *Mirrors) create(ctx context.Context, r *mirror, url string) error {
+	if err := m.setUp(ctx, r, url); err != nil {
+		return err
+	}
+	_, err := m.output(ctx, r.dir, "rev-parse", "--is-bare-repository")
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	m.Log.Warn("a mirror is damaged, and is made anew", "mirror", r.dir, "error", err)
+	if err := os.RemoveAll(r.dir); err != nil {
+		return err
+	}
+	return m.setUp(ctx, r, url)
+}
+
+func (m *Mirrors) setUp(ctx context.Context, r *mirror, url string) error {
 	if _, err := os.Stat(filepath.Join(r.dir, "HEAD")); errors.Is(err, fs.ErrNotExist) {
-		if _, err := m.output(ctx, m.Dir, "init", "--quiet", "--bare", "--template=", "--end-of-options", r.dir); err != nil {
+		if err := m.initialize(ctx, r.dir); err != nil {
 			return err
 		}
 	}
 	// The url goes into a file and not on a command line, where every user of the host could read its password.
-	if err := writeFile(filepath.Join(r.dir, "config"), fmt.Sprintf(mirrorConfig, quote(url))); err != nil {
+	if err := durable.WriteFile(filepath.Join(r.dir, "config"), fmt.Appendf(nil, mirrorConfig, quote(url))); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Join(r.dir, "info"), 0o700); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(r.dir, "info", "attributes"), neutral)
+	return durable.WriteFile(filepath.Join(r.dir, "info", "attributes"), []byte(neutral))
+}
+
+// initialize makes an empty repository, durably: git itself syncs what it fetches, and not what it begins with.
+func (m *Mirrors) initialize(ctx context.Context, dir string) error {
+	if _, err := m.output(ctx, m.Dir, "init", "--quiet", "--bare", "--template=", "--end-of-options", dir); err != nil {
+		return err
+	}
+	for _, each := range []string{"HEAD", "objects", "refs", ".", ".."} {
+		if err := durable.Sync(filepath.Join(dir, each)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const mirrorConfig = `[core]
