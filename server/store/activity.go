@@ -113,11 +113,11 @@ func (t *tx) times(a server.ActivityReport, started int64) (began, ended sql.Nul
 
 // reportLog stores what the finished log has to be. That may come after the activity's end, but not after the job's.
 func (t *tx) reportLog(ctx context.Context, job server.JobRef, was server.Activity, a server.ActivityReport) error {
-	if a.State != plan.Done || a.LogBytes == was.LogBytes && a.LogSHA256 == was.LogSHA256 && a.LogIncomplete == was.LogIncomplete {
+	if a.State != plan.Done || a.LogBytes == was.LogBytes && a.LogSHA256 == was.LogSHA256 && a.LogIncomplete == was.LogIncomplete && a.Omitted == was.LogOmitted {
 		return nil
 	}
-	_, err := t.exec(ctx, `UPDATE activities SET log_bytes = ?, log_sha256 = ?, log_incomplete = ? WHERE run = ? AND job = ? AND name = ?`,
-		a.LogBytes, a.LogSHA256, a.LogIncomplete, job.Run, job.Job, a.Name)
+	_, err := t.exec(ctx, `UPDATE activities SET log_bytes = ?, log_sha256 = ?, log_incomplete = ?, log_omitted = ? WHERE run = ? AND job = ? AND name = ?`,
+		a.LogBytes, a.LogSHA256, a.LogIncomplete, a.Omitted, job.Run, job.Job, a.Name)
 	if err != nil {
 		return fmt.Errorf("storing length of log: %w", err)
 	}
@@ -177,14 +177,14 @@ type activityRow struct {
 }
 
 const selectActivities = `SELECT job, name, image, uses, state, result, cause, exit_code, signal, outputs, sealed, tries, started_at, finished_at,
-	log_bytes, log_sha256, log_incomplete FROM activities`
+	log_bytes, log_sha256, log_incomplete, log_omitted FROM activities`
 
 // scanActivity reads an activity as people see it.
 func scanActivity(row scanner) (a activityRow, err error) {
 	var code, started, finished sql.NullInt64
 	var tries string
 	err = row.Scan(&a.job, &a.Name, &a.Image, &a.Uses, &a.State, &a.Result, &a.Cause, &code, &a.Signal, &a.outputs, &a.sealed, &tries,
-		&started, &finished, &a.LogBytes, &a.LogSHA256, &a.LogIncomplete)
+		&started, &finished, &a.LogBytes, &a.LogSHA256, &a.LogIncomplete, &a.LogOmitted)
 	if err != nil {
 		return a, err
 	}

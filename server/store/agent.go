@@ -59,10 +59,35 @@ func (db *DB) AgentOffline(ctx context.Context, id server.AgentID, session int64
 	})
 }
 
+// RefuseAgent stores an agent that was not welcomed, and in its Problem why. One that is connected stays as it is.
+func (db *DB) RefuseAgent(ctx context.Context, a server.Agent) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(ctx, `INSERT INTO agents (id, name, version, os, arch, labels, capacity, online, problem, session, last_seen_at)
+			VALUES (?, ?, ?, ?, ?, 'null', 0, 0, ?, 0, ?)
+			ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, os = excluded.os, arch = excluded.arch,
+				problem = excluded.problem, last_seen_at = excluded.last_seen_at
+			WHERE agents.online = 0`, a.ID, a.Name, a.Version, a.OS, a.Arch, a.Problem, t.now)
+		if err != nil {
+			return fmt.Errorf("storing refused agent: %w", err)
+		}
+		return nil
+	})
+}
+
+// NoteAgent stores what an admin should know of an agent, whether it works or not; empty for nothing.
+func (db *DB) NoteAgent(ctx context.Context, id server.AgentID, note string) error {
+	return db.write(ctx, func(t *tx) error {
+		if _, err := t.exec(ctx, `UPDATE agents SET note = ? WHERE id = ? AND note <> ?`, note, id, note); err != nil {
+			return fmt.Errorf("storing note of agent: %w", err)
+		}
+		return nil
+	})
+}
+
 // disconnectAgents stores that nobody is connected, which is so when a server starts.
 func (db *DB) disconnectAgents(ctx context.Context) error {
 	return db.write(ctx, func(t *tx) error {
-		if _, err := t.exec(ctx, `UPDATE agents SET online = 0 WHERE online = 1`); err != nil {
+		if _, err := t.exec(ctx, `UPDATE agents SET online = 0, note = '' WHERE online = 1 OR note <> ''`); err != nil {
 			return fmt.Errorf("storing that agents are offline: %w", err)
 		}
 		return nil
@@ -71,7 +96,7 @@ func (db *DB) disconnectAgents(ctx context.Context) error {
 
 // Agents answers all agents that were ever connected, by name, with the jobs that they have.
 func (db *DB) Agents(ctx context.Context) ([]server.Agent, error) {
-	agents, err := collect(ctx, db.reader, scanAgent, `SELECT id, name, version, os, arch, labels, capacity, online, problem, session, last_seen_at
+	agents, err := collect(ctx, db.reader, scanAgent, `SELECT id, name, version, os, arch, labels, capacity, online, problem, note, session, last_seen_at
 		FROM agents ORDER BY name, id`)
 	if err != nil {
 		return nil, fmt.Errorf("reading agents: %w", err)
@@ -94,7 +119,7 @@ func scanAgent(row scanner) (server.Agent, error) {
 	var a server.Agent
 	var labels string
 	var seen int64
-	err := row.Scan(&a.ID, &a.Name, &a.Version, &a.OS, &a.Arch, &labels, &a.Capacity, &a.Online, &a.Problem, &a.Session, &seen)
+	err := row.Scan(&a.ID, &a.Name, &a.Version, &a.OS, &a.Arch, &labels, &a.Capacity, &a.Online, &a.Problem, &a.Note, &a.Session, &seen)
 	if err != nil {
 		return a, err
 	}

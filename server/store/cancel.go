@@ -95,9 +95,10 @@ func (t *tx) cancelNodes(ctx context.Context, id server.RunID, reason string, le
 // askToEnd marks a running job, unless it was so, or more so, already. The reason stays the first one.
 func (t *tx) askToEnd(ctx context.Context, job server.JobRef, reason string, level int) error {
 	err := t.sql.QueryRowContext(ctx, `UPDATE jobs SET cancel = ?, canceled_at = COALESCE(canceled_at, ?),
+			deadline = CASE WHEN ? = 2 THEN ? + fence ELSE deadline END,
 			cause = CASE WHEN cancel = 0 THEN ? ELSE cause END, cancel_reason = CASE WHEN cancel = 0 THEN ? ELSE cancel_reason END
 		WHERE run = ? AND name = ? AND phase = 'running' AND cancel < ? RETURNING cancel_reason`,
-		level, t.now, reason, reason, job.Run, job.Job, level).Scan(&reason)
+		level, t.now, level, t.now+lastWord.Microseconds(), reason, reason, job.Run, job.Job, level).Scan(&reason)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 // maxChanges bounds one answer of Changes.
 const maxChanges = 1000
 
-const selectChanges = `SELECT seq, run, at, kind, job, activity, state, result, cause, waits_for FROM changes`
+const selectChanges = `SELECT seq, run, at, kind, job, activity, state, result, cause, waits_for, note FROM changes`
 
 // Changes answers what happened to a run after that number, oldest first, at most limit entries (0 means 1000). An
 // activity of which nothing is said yet is waiting.
@@ -31,7 +31,7 @@ func (db *DB) Changes(ctx context.Context, run server.RunID, after int64, limit 
 func scanChange(row scanner) (server.Change, error) {
 	var c server.Change
 	var at int64
-	err := row.Scan(&c.Seq, &c.Run, &at, &c.Kind, &c.Job, &c.Activity, &c.State, &c.Result, &c.Cause, &c.WaitsFor)
+	err := row.Scan(&c.Seq, &c.Run, &at, &c.Kind, &c.Job, &c.Activity, &c.State, &c.Result, &c.Cause, &c.WaitsFor, &c.Note)
 	c.At = timeOf(at)
 	return c, err
 }
@@ -92,13 +92,13 @@ func (t *tx) storeChanges(ctx context.Context) error {
 		return err
 	}
 	insert, err := t.sql.PrepareContext(ctx, `INSERT INTO changes
-		(seq, run, at, kind, job, activity, state, result, cause, waits_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		(seq, run, at, kind, job, activity, state, result, cause, waits_for, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return fmt.Errorf("storing changes: %w", err)
 	}
 	defer func() { _ = insert.Close() }() // the transaction's end closes it as well
 	for i, c := range changes {
-		_, err := insert.ExecContext(ctx, seq+int64(i), c.Run, t.now, c.Kind, c.Job, c.Activity, c.State, c.Result, c.Cause, c.WaitsFor)
+		_, err := insert.ExecContext(ctx, seq+int64(i), c.Run, t.now, c.Kind, c.Job, c.Activity, c.State, c.Result, c.Cause, c.WaitsFor, c.Note)
 		if err != nil {
 			return fmt.Errorf("storing changes: %w", err)
 		}

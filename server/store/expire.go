@@ -13,7 +13,8 @@ import (
 // afterCancel is how long what runs after a cancellation may run.
 const afterCancel = 10 * time.Minute
 
-// Expire does what time alone brings: approvals that nobody gave in time fail, and what still runs after a cancellation ends.
+// Expire does what time alone brings: approvals that nobody gave in time fail, what still runs after a cancellation ends, and
+// jobs are given up whose agents go on with them whatever they are told.
 // It answers when there will be something to expire next; the zero time if nothing waits for that.
 func (db *DB) Expire(ctx context.Context) (next time.Time, err error) {
 	if next, err = db.nextExpiry(ctx); err != nil || next.IsZero() || next.After(db.now()) {
@@ -23,7 +24,10 @@ func (db *DB) Expire(ctx context.Context) (next time.Time, err error) {
 		if err := t.expireApprovals(ctx); err != nil {
 			return err
 		}
-		return t.expireCanceled(ctx)
+		if err := t.expireCanceled(ctx); err != nil {
+			return err
+		}
+		return t.expireOverdue(ctx)
 	})
 	if err != nil {
 		return time.Time{}, err
@@ -37,6 +41,7 @@ func (db *DB) nextExpiry(ctx context.Context) (time.Time, error) {
 			SELECT MIN(deadline) AS at FROM jobs WHERE phase = 'asked'
 			UNION ALL SELECT MIN(canceled_at) + ? FROM runs WHERE cancel = 1 AND state <> 'done'
 			UNION ALL SELECT MIN(canceled_at) + ? FROM jobs WHERE cancel = 1 AND phase = 'running'
+			UNION ALL SELECT MIN(deadline) FROM jobs WHERE phase = 'running'
 		) AS ends`, afterCancel.Microseconds(), afterCancel.Microseconds()).Scan(&at)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading next deadline: %w", err)

@@ -68,7 +68,7 @@ func randomStep(t *testing.T, random *rand.Rand, db *store.DB, r server.Run) (st
 		_, err := db.Offer(ctx, r.ID, j.Name, "a1")
 		return "offer " + j.Name, err
 	case n < 60:
-		return "accept " + j.Name, db.Accept(ctx, c)
+		return "accept " + j.Name, db.Accept(ctx, c, 0)
 	case n < 68:
 		return "return " + j.Name, db.Return(ctx, c, "declined")
 	case n < 78:

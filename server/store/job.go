@@ -51,7 +51,7 @@ type jobRow struct {
 
 const selectJobs = `SELECT j.name, j.kind, j.matrix_of, j.matrix, j.needs, j.optional, j.run_on, j.deferred, j.environment, j.labels, j.position, j.phase,
 	j.ended, j.result, j.cause, j.outputs, j.sealed, j.turn_group, CASE WHEN j.kind = 'approval' THEN j.plan ELSE '' END,
-	j.asked_at, j.deadline, j.decided_by, j.decided_at, j.comment, j.epoch, j.queued_at, j.started_at, j.finished_at, COALESCE(a.name, '')
+	j.asked_at, j.deadline, j.decided_by, j.decided_at, j.comment, j.epoch, j.queued_at, j.started_at, j.finished_at, j.note, COALESCE(a.name, '')
 	FROM jobs j LEFT JOIN agents a ON a.id = j.agent`
 
 // scanJob reads a node as people see it; scanSecretJob reads its sensitive outputs as well.
@@ -65,7 +65,7 @@ func scanJobRow(row scanner, secret bool) (jobRow, error) {
 	var asked, deadline, decided, queuedAt, started, finished sql.NullInt64
 	err := row.Scan(&j.Name, &j.Kind, &j.Of, &matrix, &needs, &optional, &j.RunOn, &j.Deferred, &j.Environment, &labels, &j.position, &j.phase,
 		&j.ended, &j.Result, &j.Cause, &outputs, &j.sealed, &j.group, &j.plan,
-		&asked, &deadline, &decision.By, &decided, &decision.Comment, &j.Epoch, &queuedAt, &started, &finished, &j.Agent)
+		&asked, &deadline, &decision.By, &decided, &decision.Comment, &j.Epoch, &queuedAt, &started, &finished, &j.Note, &j.Agent)
 	if err != nil {
 		return j, err
 	}
@@ -75,6 +75,7 @@ func scanJobRow(row scanner, secret bool) (jobRow, error) {
 		j.FinishedAt = timeOrNil(finished)
 	}
 	if j.State != plan.Running && j.phase != offered && j.phase != done {
+		j.Note = ""
 		j.Agent = "" // one that gave it back has it no more
 	}
 	if j.plan != "" {
@@ -101,6 +102,16 @@ func readJobs(ctx context.Context, q querier, r server.Run) ([]server.Job, error
 	for i := range rows {
 		jobs[i] = rows[i].Job
 		at[jobs[i].Name] = &jobs[i]
+	}
+	attempts, err := readAttempts(ctx, q, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range jobs {
+		jobs[i].Attempts = attempts[jobs[i].Name]
+		if n := len(jobs[i].Attempts); n > 0 { // it kept its place in the queue, but did not wait while it ran
+			jobs[i].QueuedAt = &jobs[i].Attempts[n-1].FinishedAt
+		}
 	}
 	w := &waits{q: q, run: r, jobs: at}
 	for i := range rows {

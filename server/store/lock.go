@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -44,11 +46,58 @@ func lockFile(f *os.File) error {
 	return nil
 }
 
+// Lock takes a data folder for this process, without opening anything in it, until it is unlocked. It answers a Conflict if another
+// process has it.
+func Lock(dir string) (unlock func() error, err error) {
+	f, err := lockFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	return f.Close, nil
+}
+
+// Announce writes down where the server that has the folder is reached, for commands on the same host.
+func (db *DB) Announce(url string) error {
+	text := strconv.Itoa(os.Getpid()) + "\n" + url + "\n"
+	if err := errors.Join(db.lock.Truncate(0), writeAt(db.lock, text)); err != nil {
+		return fmt.Errorf("writing down where the server is: %w", err)
+	}
+	return nil
+}
+
+// ServerOf answers where the server is reached that has a data folder; empty if none has it, or if it did not say.
+func ServerOf(dir string) (url string, err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking for the server of data folder %s: %w", dir, err)
+	}
+	defer f.Close() // which unlocks it
+	// Several may look at the same time, and must not take each other for the server.
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
+		return "", nil
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 1000))
+	if err != nil {
+		return "", fmt.Errorf("looking for the server of data folder %s: %w", dir, err)
+	}
+	_, url, _ = strings.Cut(string(text), "\n")
+	return strings.TrimSpace(url), nil
+}
+
+func writeAt(f *os.File, text string) error {
+	_, err := f.WriteAt([]byte(text), 0)
+	return err
+}
+
 // holder names the process that wrote the lock file, as " (pid 7)"; empty if it has not written it yet.
 func holder(f *os.File) string {
 	text := make([]byte, 32)
 	n, _ := f.ReadAt(text, 0) // the end of the file is what is expected here
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	first, _, _ := strings.Cut(string(text[:n]), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
 	if err != nil {
 		return ""
 	}

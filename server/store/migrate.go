@@ -60,6 +60,11 @@ func (db *DB) apply(ctx context.Context, m migration) error {
 		if _, err := t.exec(ctx, m.sql); err != nil {
 			return err
 		}
+		if db.trap != nil {
+			if err := db.trap("store.during_migration"); err != nil {
+				return err
+			}
+		}
 		_, err := t.exec(ctx, `INSERT INTO migrations (version, name, at) VALUES (?, ?, ?)`, m.version, m.name, t.now)
 		return err
 	})

@@ -105,7 +105,7 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 	// What was under way goes on.
 	finish(t, db, server.Claim{Run: 4, Job: "test", Epoch: 2}, plan.Passed, "")
 	finish(t, db, server.Claim{Run: 5, Job: "test", Epoch: 1}, plan.Canceled, "canceled by dana")
-	if err := db.Accept(t.Context(), server.Claim{Run: 4, Job: "vet", Epoch: 1}); err != nil {
+	if err := db.Accept(t.Context(), server.Claim{Run: 4, Job: "vet", Epoch: 1}, 0); err != nil {
 		t.Fatal(err)
 	}
 	finish(t, db, server.Claim{Run: 4, Job: "vet", Epoch: 1}, plan.Passed, "")

@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +60,24 @@ func TestOpen(t *testing.T) {
 		execute(t, path, `DELETE FROM migrations WHERE version = 999`)
 		open(t, path)
 	})
+	t.Run("CutShortAfterKill", func(t *testing.T) {
+		from, path := filepath.Join(t.TempDir(), "tutti.db"), filepath.Join(t.TempDir(), "tutti.db")
+		db := mustOpen(t, from)
+		used(t, db)
+		want := content(t, db)
+		copyFiles(t, from, path) // as it is left by a process that is killed
+		mustClose(t, db)
+		ended, end := context.WithCancel(t.Context())
+		defer end()
+		for range 2 {
+			if _, err := store.Open(ended, path, func() time.Time { end(); return time.Now() }); !errors.Is(err, context.Canceled) {
+				t.Fatalf("a start that is cut short answers %v", err)
+			}
+		}
+		if got := content(t, open(t, path)); got != want {
+			t.Error("after starts that were cut short it has other content")
+		}
+	})
 	t.Run("ErrNoDatabase", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "tutti.db")
 		if err := os.WriteFile(path, []byte(strings.Repeat("this is not a database ", 100)), 0o600); err != nil {
@@ -68,8 +89,12 @@ func TestOpen(t *testing.T) {
 	})
 }
 
+// execute changes a database by hand, as whoever removes its sums may.
 func execute(t *testing.T, path, statement string) {
 	t.Helper()
+	if err := os.Remove(path + ".sums"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)

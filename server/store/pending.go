@@ -109,6 +109,12 @@ func (t *tx) insertInstances(ctx context.Context, run server.RunID, matrix place
 				return fmt.Errorf("storing instance %q: %w", j.Name, err)
 			}
 		}
+		// Where a restore holds the matrix back, they may have been given out before it.
+		_, err := t.exec(ctx, `UPDATE jobs SET not_before = (SELECT m.not_before FROM jobs m WHERE m.run = jobs.run AND m.name = jobs.matrix_of)`+ofMatrix,
+			run, matrix.node.Name)
+		if err != nil {
+			return fmt.Errorf("storing instances: %w", err)
+		}
 		return nil
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -214,7 +213,7 @@ func (w *world) step(t *testing.T, db *store.DB, run server.RunID) (what string,
 			})
 		case j.Kind == plan.KindJob && j.State == plan.Queued:
 			can("offer "+j.Name, func() error { _, err := db.Offer(ctx, run, j.Name, "a1"); return err })
-			can("accept "+j.Name, func() error { return db.Accept(ctx, c) })
+			can("accept "+j.Name, func() error { return db.Accept(ctx, c, 0) })
 			can("return "+j.Name, func() error { return db.Return(ctx, c, "declined") })
 		case j.Kind == plan.KindJob && j.State == plan.Running:
 			can("end "+j.Name, func() error { return db.Report(ctx, "a1", end(c, 1000, w.fate[j.Name], "because")) })
@@ -239,7 +238,7 @@ func TestAnyGraph(t *testing.T) {
 		t.Run(fmt.Sprintf("Seed%d", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(rand.New(rand.NewPCG(seed, 7)))
-			path := filepath.Join(t.TempDir(), "tutti.db")
+			path := fresh(t)
 			db := mustOpen(t, path)
 			defer func() { mustClose(t, db) }()
 			prepare(t, db)

@@ -55,13 +55,30 @@ func TestReport(t *testing.T) {
 		}
 		before := changes(t.Context(), t, db, r.ID)
 		for _, revision := range []int64{1, 2} {
-			if err := db.Report(t.Context(), "a1", end(c, revision, plan.Failed, "late")); err != nil {
+			late := end(c, revision, plan.Failed, "late")
+			late.Result = ""
+			if err := db.Report(t.Context(), "a1", late); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if diff := cmp.Diff(before, changes(t.Context(), t, db, r.ID)); diff != "" {
 			t.Errorf("changes (-before +after):\n%s", diff)
 		}
+	})
+	t.Run("ButAnEndCounts", func(t *testing.T) {
+		db := ready(t)
+		r := create(t, db, job("test"))
+		c := start(t, db, r.ID, "test")
+		running := server.JobReport{Claim: c, Revision: 7, Activities: []server.ActivityReport{{Name: "do", State: plan.Running}}}
+		if err := db.Report(t.Context(), "a1", running); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := db.Report(t.Context(), "a1", end(c, 7, plan.Passed, "")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantStates(t, read(t, db, r.ID), "done passed | test: done passed")
 	})
 	t.Run("DoneActivityStaysAsItIs", func(t *testing.T) {
 		db := ready(t)
@@ -149,7 +166,7 @@ func TestCancel(t *testing.T) {
 		if got.Cause != "canceled by dana" || got.Jobs[1].Cause != "canceled by dana" || got.Jobs[1].Activities[0].Result != plan.Canceled {
 			t.Errorf("run is %+v", got)
 		}
-		wantKind(t, db.Accept(t.Context(), offered), server.Conflict)
+		wantKind(t, db.Accept(t.Context(), offered, 0), server.Conflict)
 		wantKind(t, db.Cancel(t.Context(), r.ID, "again"), server.Conflict)
 	})
 	t.Run("WhatRunsIsMarked", func(t *testing.T) {

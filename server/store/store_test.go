@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,10 +39,50 @@ func open(t testing.TB, path string) *store.DB {
 	return db
 }
 
+// empty answers the files of a database in which nothing is yet. To make them takes longer than most tests.
+var empty = sync.OnceValues(func() (files map[string][]byte, err error) {
+	dir, err := os.MkdirTemp("", "tutti-empty-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "tutti.db")
+	db, err := store.Open(context.Background(), path, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	files = make(map[string][]byte)
+	for _, suffix := range []string{"", ".sums"} {
+		if files[suffix], err = os.ReadFile(path + suffix); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+})
+
+// fresh answers where an empty database is, which no other test uses.
+func fresh(t testing.TB) (path string) {
+	t.Helper()
+	files, err := empty()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "tutti.db")
+	for suffix, data := range files {
+		if err := os.WriteFile(path+suffix, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
 // ready answers a database with a project "app" and an agent "a1".
 func ready(t testing.TB) *store.DB {
 	t.Helper()
-	db := open(t, filepath.Join(t.TempDir(), "tutti.db"))
+	db := open(t, fresh(t))
 	prepare(t, db)
 	return db
 }
@@ -86,7 +129,7 @@ func start(t testing.TB, db *store.DB, run server.RunID, name string) server.Cla
 		t.Fatal(err)
 	}
 	c := server.Claim{Run: run, Job: name, Epoch: epoch}
-	if err := db.Accept(t.Context(), c); err != nil {
+	if err := db.Accept(t.Context(), c, 0); err != nil {
 		t.Fatal(err)
 	}
 	return c

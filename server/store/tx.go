@@ -28,7 +28,7 @@ type tx struct {
 func (db *DB) write(ctx context.Context, do func(*tx) error) error {
 	begun, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("starting transaction: %w", err)
+		return db.refuse(fmt.Errorf("starting transaction: %w", err))
 	}
 	t := &tx{sql: begun, now: micros(db.now())}
 	err = do(t)
@@ -40,13 +40,17 @@ func (db *DB) write(ctx context.Context, do func(*tx) error) error {
 	}
 	if err != nil {
 		if undo := begun.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
-			return errors.Join(err, fmt.Errorf("undoing transaction: %w", undo))
+			err = errors.Join(err, fmt.Errorf("undoing transaction: %w", undo))
 		}
-		return err
+		return db.refuse(err)
 	}
 	if err := begun.Commit(); err != nil {
-		return fmt.Errorf("committing: %w", err)
+		if undo := begun.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			err = errors.Join(err, undo)
+		}
+		return db.refuse(fmt.Errorf("committing: %w", err))
 	}
+	db.wrote(ctx, len(t.changes))
 	if db.OnChange != nil {
 		for _, run := range t.tell {
 			db.OnChange(run)
@@ -59,13 +63,13 @@ func (db *DB) write(ctx context.Context, do func(*tx) error) error {
 func (db *DB) read(ctx context.Context, do func(*sql.Tx) error) error {
 	begun, err := db.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return fmt.Errorf("starting to read: %w", err)
+		return db.trouble(fmt.Errorf("starting to read: %w", err))
 	}
 	err = do(begun)
 	if undo := begun.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
 		err = errors.Join(err, fmt.Errorf("ending to read: %w", undo))
 	}
-	return err
+	return db.trouble(err)
 }
 
 // exec answers how many rows the statement changed, which is what guards look at.
@@ -114,6 +118,8 @@ func collect[T any](ctx context.Context, q querier, scan func(row scanner) (T, e
 type scanner interface{ Scan(dest ...any) error }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func durationOf(micros int64) time.Duration { return time.Duration(micros) * time.Microsecond }
 
 func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 

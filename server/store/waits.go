@@ -33,6 +33,8 @@ func (w *waits) text(ctx context.Context, j jobRow) (string, error) {
 		return membersText(server.JobRef{Run: w.run.ID, Job: j.Name}, line, j.group), nil
 	case offered:
 		return acceptText(j.Agent), nil
+	case concluding:
+		return "its outputs, which are being computed", nil
 	}
 	return "", nil
 }
