@@ -1,12 +1,16 @@
 package logs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tutti-ci/tutti/server/durable"
 )
 
 // A final is the last word on a log.
@@ -16,60 +20,57 @@ type final struct {
 	SHA256 string `json:"sha256"`
 	// Incomplete says what is missing; empty for a log that holds every byte that the activity wrote.
 	Incomplete string `json:"incomplete,omitempty"`
+	// Check is a CRC-32C of the rest; the first releases wrote none.
+	Check *uint32 `json:"check,omitempty"`
 }
 
-// readFinal answers nil for a log that is not finished, or not there.
-func readFinal(dir string) (*final, error) {
+// readFinal answers nil for a log that is not finished, or not there, or whose last word is damaged: what the log is can then be
+// found out from its frames.
+func readFinal(dir string) (f *final, damaged bool, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, "final"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the end of a log: %w", err)
+		return nil, false, fmt.Errorf("reading the end of a log: %w", err)
 	}
+	f, ok := decodeFinal(data)
+	return f, !ok, nil
+}
+
+func decodeFinal(data []byte) (*final, bool) {
 	var f final
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("reading the end of the log in %s: %w", dir, err)
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if dec.Decode(&f) != nil || f.Bytes < 0 || f.Lines < 0 {
+		return nil, false
 	}
-	return &f, nil
+	if check := f.Check; check != nil {
+		f.Check = nil
+		if f.sum() != *check {
+			return nil, false
+		}
+	}
+	return &f, true
+}
+
+// sum is what Check has to be.
+func (f final) sum() uint32 {
+	f.Check = nil
+	data, _ := json.Marshal(f) // of numbers and texts, which cannot fail
+	return crc32.Checksum(data, castagnoli)
 }
 
 // write puts f on disk, wholly or not at all.
 func (f *final) write(dir string) error {
-	data, err := json.Marshal(f)
+	checked, check := *f, f.sum()
+	checked.Check = &check
+	data, err := json.Marshal(checked)
 	if err != nil {
 		return fmt.Errorf("writing the end of a log: %w", err)
 	}
-	tmp := filepath.Join(dir, "final.tmp")
-	if err := writeSynced(tmp, data); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, "final"), data); err != nil {
 		return fmt.Errorf("writing the end of a log: %w", err)
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, "final")); err != nil {
-		return fmt.Errorf("writing the end of a log: %w", err)
-	}
-	return syncDir(dir)
-}
-
-func writeSynced(name string, data []byte) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("syncing a folder of logs: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("syncing a folder of logs: %w", err)
 	}
 	return nil
 }

@@ -4,12 +4,34 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"os"
 )
 
 // linesPerEntry is how many lines lie between two entries of the file "lines". The entry at index i is the offset of
-// line (i+1)*linesPerEntry, counted from 0.
+// line (i+1)*linesPerEntry, counted from 0, and in its upper 24 bits a checksum; the first releases wrote none.
 const linesPerEntry = 512
+
+const (
+	entrySize  = 8
+	offsetBits = 40
+)
+
+func encodeEntry(i, offset int64) uint64 {
+	return uint64(offset) | entryCheck(i, offset)<<offsetBits
+}
+
+// decodeEntry answers false for an entry that is not as it was written. Another one, or none, has to do then.
+func decodeEntry(i int64, rec uint64) (offset int64, ok bool) {
+	offset = int64(rec & (1<<offsetBits - 1))
+	check := rec >> offsetBits
+	return offset, check == 0 || check == entryCheck(i, offset)
+}
+
+func entryCheck(i, offset int64) uint64 {
+	text := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, uint64(i)), uint64(offset))
+	return uint64(crc32.Checksum(text, castagnoli)&0xffffff | 1)
+}
 
 // A lineIndex counts the lines of a log that grows, and says where every linesPerEntry'th begins.
 type lineIndex struct {
@@ -33,7 +55,7 @@ func (x *lineIndex) add(data []byte, off int64) {
 		}
 		pos += i + 1
 		x.breaks += int64(left)
-		x.pending = binary.LittleEndian.AppendUint64(x.pending, uint64(off)+uint64(pos))
+		x.pending = binary.LittleEndian.AppendUint64(x.pending, encodeEntry(x.breaks/linesPerEntry-1, off+int64(pos)))
 	}
 }
 

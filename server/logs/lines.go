@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/tutti-ci/tutti/server"
@@ -21,10 +22,14 @@ const MaxLine = 16 << 10
 // and U+FFFD for what is no UTF-8. Escape sequences are left in. LogLine.Bytes is the length of that text; where it is
 // more than the text's, the line was cut.
 func (s *Store) Lines(id server.LogID, from int64, count int) (lines []server.LogLine, total int64, err error) {
-	v, err := s.view(id)
-	if err != nil {
-		return nil, 0, err
-	}
+	err = s.reading(id, func(v view) error {
+		lines, total, err = v.readLines(from, count)
+		return err
+	})
+	return lines, total, err
+}
+
+func (v view) readLines(from int64, count int) (lines []server.LogLine, total int64, err error) {
 	from = max(from, 1)
 	if count <= 0 || from > v.lines {
 		return nil, v.lines, nil
@@ -51,7 +56,7 @@ func (s *Store) Lines(id server.LogID, from int64, count int) (lines []server.Lo
 
 // A lineScanner reads lines one after the other.
 type lineScanner struct {
-	log    *os.File
+	log    *checkedLog
 	marks  *os.File
 	times  *markReader
 	in     *bufio.Reader
@@ -67,17 +72,19 @@ func newLineScanner(v view, from int64) (s *lineScanner, err error) {
 			s.close()
 		}
 	}()
-	if s.log, err = v.open("log"); err != nil {
+	if s.log, err = v.openLog(); err != nil {
 		return nil, err
 	}
 	if s.marks, err = v.open("marks"); err != nil {
 		return nil, err
 	}
-	if s.pos, err = entryBefore(v, from); err != nil {
+	line, pos, err := entryBefore(v, from)
+	if err != nil {
 		return nil, err
 	}
+	s.pos = pos
 	s.in = bufio.NewReaderSize(io.NewSectionReader(s.log, s.pos, v.bytes-s.pos), 64<<10)
-	for range (from - 1) % linesPerEntry {
+	for range from - 1 - line {
 		if err = s.skip(); err != nil {
 			return nil, fmt.Errorf("looking for line %d: %w", from, err)
 		}
@@ -89,29 +96,40 @@ func newLineScanner(v view, from int64) (s *lineScanner, err error) {
 	return s, nil
 }
 
-// entryBefore answers the offset of the last indexed line that is not behind line number from.
-func entryBefore(v view, from int64) (int64, error) {
+// entryBefore answers the last indexed line, counted from 0, that is not behind line number from, and its offset. The index may be
+// shorter than it should be, after a full disk, or damaged: then it takes longer to find the line.
+func entryBefore(v view, from int64) (line, offset int64, err error) {
 	entry := (from - 1) / linesPerEntry
 	if entry == 0 {
-		return 0, nil
+		return 0, 0, nil
 	}
 	file, err := v.open("lines")
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, nil
+	}
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer file.Close() // only read
-	var rec [8]byte
-	if _, err := file.ReadAt(rec[:], (entry-1)*8); err != nil {
-		return 0, fmt.Errorf("reading the index of lines: %w", err)
+	for ; entry > 0; entry-- {
+		var rec [entrySize]byte
+		_, err := file.ReadAt(rec[:], (entry-1)*entrySize)
+		if err != nil && err != io.EOF {
+			return 0, 0, fmt.Errorf("reading the index of lines: %w", err)
+		}
+		if offset, ok := decodeEntry(entry-1, binary.LittleEndian.Uint64(rec[:])); err == nil && ok && offset <= v.bytes {
+			return entry * linesPerEntry, offset, nil
+		}
 	}
-	return int64(binary.LittleEndian.Uint64(rec[:])), nil
+	return 0, 0, nil
 }
 
 func (s *lineScanner) close() {
-	for _, file := range []*os.File{s.log, s.marks} {
-		if file != nil {
-			file.Close() // only read
-		}
+	if s.log != nil {
+		s.log.Close() // only read
+	}
+	if s.marks != nil {
+		s.marks.Close() // only read
 	}
 }
 

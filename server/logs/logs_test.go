@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/tutti-ci/tutti/server"
 	"github.com/tutti-ci/tutti/server/logs"
 )

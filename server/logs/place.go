@@ -10,10 +10,14 @@ import (
 // Place answers where in the log a line begins, and where it ends, without its line break: for whoever wants all of a
 // line that Lines cuts. Both are the log's length for a line that is not there.
 func (s *Store) Place(id server.LogID, line int64) (start, end int64, err error) {
-	v, err := s.view(id)
-	if err != nil {
-		return 0, 0, err
-	}
+	err = s.reading(id, func(v view) error {
+		start, end, err = v.place(line)
+		return err
+	})
+	return start, end, err
+}
+
+func (v view) place(line int64) (start, end int64, err error) {
 	if line < 1 || line > v.lines {
 		return v.bytes, v.bytes, nil
 	}

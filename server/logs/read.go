@@ -18,14 +18,31 @@ type view struct {
 	bytes, durable int64
 	lines          int64
 	finished       bool
+	sha256         string // of a finished one
+	incomplete     string
+	damaged        func(at int64) // told of damage that is found
 }
 
 func viewOf(dir string, f *final) view {
-	return view{dir: dir, bytes: f.Bytes, durable: f.Bytes, lines: f.Lines, finished: true}
+	return view{dir: dir, bytes: f.Bytes, durable: f.Bytes, lines: f.Lines, finished: true, sha256: f.SHA256, incomplete: f.Incomplete}
 }
 
 // view answers what there is to read of a log: nothing, if there is none.
 func (s *Store) view(id server.LogID) (view, error) {
+	v, err := s.wholeView(id)
+	v.damaged = func(at int64) { s.foundDamage(id, v, at) }
+	s.mu.Lock()
+	d, damaged := s.damage[id]
+	s.mu.Unlock()
+	if damaged && d.at < v.bytes {
+		v.bytes, v.durable, v.lines, v.finished = d.at, d.at, d.lines, true
+		v.incomplete = (&server.LogDamagedError{At: d.at}).Error()
+	}
+	return v, err
+}
+
+// wholeView answers what there is of a log, less what is known of its bytes.
+func (s *Store) wholeView(id server.LogID) (view, error) {
 	dir, err := folder(s.dir, id)
 	if err != nil {
 		return view{}, err
@@ -34,7 +51,7 @@ func (s *Store) view(id server.LogID) (view, error) {
 	known := s.writers[id] != nil
 	s.mu.Unlock()
 	if !known {
-		f, err := readFinal(dir)
+		f, _, err := readFinal(dir)
 		if err != nil {
 			return view{}, err
 		}
@@ -65,21 +82,21 @@ func (v view) open(name string) (*os.File, error) {
 // Info says how much of a log there is. A log that nobody wrote to yet has nothing.
 func (s *Store) Info(id server.LogID) (server.LogInfo, error) {
 	v, err := s.view(id)
-	return server.LogInfo{Bytes: v.bytes, Lines: v.lines, Finished: v.finished}, err
+	return server.LogInfo{Bytes: v.bytes, Lines: v.lines, Finished: v.finished, Incomplete: v.incomplete}, err
 }
 
 // A Reader reads a log as far as it came when the Reader was made.
 type Reader struct {
 	*io.SectionReader
-	file *os.File // nil for a log that is not there
+	log *checkedLog // nil for a log that is not there
 }
 
 // Close gives the Reader's file back.
 func (r *Reader) Close() error {
-	if r.file == nil {
+	if r.log == nil {
 		return nil
 	}
-	return r.file.Close()
+	return r.log.Close()
 }
 
 // Reader opens a log for reading by range. The caller closes it.
@@ -91,11 +108,11 @@ func (s *Store) Reader(id server.LogID) (*Reader, error) {
 	if v.bytes == 0 {
 		return &Reader{SectionReader: io.NewSectionReader(nothing{}, 0, 0)}, nil
 	}
-	file, err := v.open("log")
+	log, err := v.openLog()
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{SectionReader: io.NewSectionReader(file, 0, v.bytes), file: file}, nil
+	return &Reader{SectionReader: io.NewSectionReader(log, 0, v.bytes), log: log}, nil
 }
 
 // nothing is the content of a log that is not there.
@@ -138,7 +155,7 @@ func (s *Store) Follow(ctx context.Context, id server.LogID, from int64, w io.Wr
 
 // copyRange writes what v has from offset from on. The file is opened each time: most logs that are followed rest.
 func copyRange(w io.Writer, v view, from int64) error {
-	file, err := v.open("log")
+	file, err := v.openLog()
 	if err != nil {
 		return err
 	}

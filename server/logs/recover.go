@@ -8,24 +8,35 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
+	"syscall"
 )
 
 // recover finds out what is durable, cuts off what is not, and takes up counting and hashing where it was left.
 func (w *writer) recover() error {
-	last, err := readFinal(w.dir)
+	last, damaged, err := readFinal(w.dir)
 	if err != nil {
 		return err
 	}
 	w.sum = sha256.New()
-	w.index = lineIndex{}
+	w.index, w.waiting = lineIndex{}, nil
 	if last != nil {
 		w.final, w.end, w.durable, w.framed = last, last.Bytes, last.Bytes, last.Bytes
 		return nil
 	}
-	frames, end, err := goodFrames(w.files.frames, w.files.log)
+	limit := int64(math.MaxInt64)
+	if w.suspect {
+		limit = w.durable
+	}
+	frames, end, err := goodFrames(w.files.frames, w.files.log, limit)
 	if err != nil {
 		return err
+	}
+	if limit == math.MaxInt64 {
+		if w.lost, err = lastEnd(w.files.frames); err != nil {
+			return err
+		}
 	}
 	if w.marks, w.marked, err = goodMarks(w.files.marks, end); err != nil {
 		return err
@@ -40,7 +51,10 @@ func (w *writer) recover() error {
 	if err := w.files.sync(); err != nil {
 		return fmt.Errorf("syncing the log: %w", err)
 	}
-	w.end, w.durable, w.framed, w.crc = end, end, end, 0
+	w.end, w.durable, w.framed, w.crc, w.suspect = end, end, end, 0, false
+	if damaged {
+		return w.refinish()
+	}
 	return nil
 }
 
@@ -67,17 +81,18 @@ func (w *writer) recount(end int64) error {
 		}
 		w.sum.Write(buf[:n])
 		w.index.add(buf[:n], pos)
-		if err := w.index.flush(w.files.lines); err != nil {
-			return err
-		}
 		pos += n
+	}
+	// On a full disk the index has to wait. The log can be read without, if slowly.
+	if err := w.index.flush(w.files.lines); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		return err
 	}
 	return nil
 }
 
-// goodFrames answers the length of frames, and with it that of the log, up to the first record that is torn or does not
-// fit its bytes.
-func goodFrames(frames, log *os.File) (length, end int64, err error) {
+// goodFrames answers the length of frames, and with it that of the log, up to the first record that is torn, does not fit its
+// bytes, or ends behind limit.
+func goodFrames(frames, log *os.File, limit int64) (length, end int64, err error) {
 	records := bufio.NewReader(io.NewSectionReader(frames, 0, 1<<62))
 	bytes := bufio.NewReaderSize(io.NewSectionReader(log, 0, 1<<62), 256<<10)
 	var rec [frameSize]byte
@@ -90,7 +105,7 @@ func goodFrames(frames, log *os.File) (length, end int64, err error) {
 			return 0, 0, fmt.Errorf("reading frames: %w", err)
 		}
 		next := int64(binary.LittleEndian.Uint64(rec[:]))
-		if crc32.Checksum(rec[:12], castagnoli) != binary.LittleEndian.Uint32(rec[12:]) || next <= end {
+		if !frameIsWhole(rec[:]) || next <= end || next > limit {
 			return length, end, nil
 		}
 		sum := crc32.New(castagnoli)
@@ -102,6 +117,29 @@ func goodFrames(frames, log *os.File) (length, end int64, err error) {
 			return 0, 0, fmt.Errorf("reading the log: %w", err)
 		}
 		length, end = length+frameSize, next
+	}
+}
+
+// frameIsWhole says whether a record of frames is as it was written.
+func frameIsWhole(rec []byte) bool {
+	return crc32.Checksum(rec[:12], castagnoli) == binary.LittleEndian.Uint32(rec[12:])
+}
+
+// lastEnd answers the length of the log that any of the frames speaks of.
+func lastEnd(frames *os.File) (end int64, err error) {
+	records := bufio.NewReader(io.NewSectionReader(frames, 0, 1<<62))
+	var rec [frameSize]byte
+	for {
+		_, err := io.ReadFull(records, rec[:])
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return end, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("reading frames: %w", err)
+		}
+		if frameIsWhole(rec[:]) {
+			end = max(end, int64(binary.LittleEndian.Uint64(rec[:])))
+		}
 	}
 }
 

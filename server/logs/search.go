@@ -24,18 +24,23 @@ func (s *Store) Search(ctx context.Context, id server.LogID, query server.LogQue
 	if err != nil {
 		return server.LogMatches{}, err
 	}
-	v, err := s.view(id)
-	if err != nil || v.bytes == 0 {
-		return server.LogMatches{}, err
-	}
-	file, err := v.open("log")
-	if err != nil {
-		return server.LogMatches{}, err
-	}
-	defer file.Close() // only read
-	h := &hunt{finder: find, query: query, line: 1}
-	err = h.run(ctx, io.NewSectionReader(file, 0, v.bytes))
-	return h.found, err
+	var found server.LogMatches
+	err = s.reading(id, func(v view) error {
+		if v.bytes == 0 {
+			found = server.LogMatches{}
+			return nil
+		}
+		file, err := v.openLog()
+		if err != nil {
+			return err
+		}
+		defer file.Close() // only read
+		h := &hunt{finder: find, query: query, line: 1}
+		err = h.run(ctx, io.NewSectionReader(file, 0, v.bytes))
+		found = h.found
+		return err
+	})
+	return found, err
 }
 
 // A hunt is one search on its way through a log.

@@ -21,9 +21,13 @@ type Store struct {
 	dir  string
 	bell bell
 
-	mu      sync.Mutex // guards the two below
+	// Trap is called at named points where tests let the process fail; nil is fine. Set it before the first use.
+	Trap func(point string) error
+
+	mu      sync.Mutex // guards the three below
 	writers map[server.LogID]*list.Element
-	recent  *list.List // of *entry, the one used last in front
+	recent  *list.List              // of *entry, the one used last in front
+	damage  map[server.LogID]damage // of finished logs, as far as it was found
 }
 
 // An entry is a writer among those that the store knows.
@@ -38,7 +42,7 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the log store: %w", err)
 	}
-	return &Store{dir: dir, writers: make(map[server.LogID]*list.Element), recent: list.New()}, nil
+	return &Store{dir: dir, writers: make(map[server.LogID]*list.Element), recent: list.New(), damage: make(map[server.LogID]damage)}, nil
 }
 
 // Close makes every log durable as far as it came.
@@ -156,7 +160,7 @@ func (s *Store) writer(id server.LogID) (*writer, error) {
 	s.mu.Lock()
 	e := s.writers[id]
 	if e == nil {
-		e = s.recent.PushFront(&entry{id: id, w: &writer{dir: dir}})
+		e = s.recent.PushFront(&entry{id: id, w: &writer{dir: dir, trap: s.trap}})
 		s.writers[id] = e
 	}
 	s.recent.MoveToFront(e)
@@ -187,6 +191,13 @@ func (s *Store) idle() *writer {
 	}
 	last.open = false
 	return last.w
+}
+
+func (s *Store) trap(point string) error {
+	if s.Trap == nil {
+		return nil
+	}
+	return s.Trap(point)
 }
 
 func (s *Store) forget(id server.LogID, w *writer) {

@@ -3,7 +3,6 @@ package logs
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -12,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/tutti-ci/tutti/server"
+
+	"github.com/tutti-ci/tutti/server/durable"
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -21,7 +22,8 @@ const frameSize = 16
 
 // A writer is the growing end of one log.
 type writer struct {
-	dir string
+	dir  string
+	trap func(point string) error
 
 	// commit lets one goroutine sync at a time; who waits for it mostly finds the work done. It is taken before mu.
 	commit sync.Mutex
@@ -36,8 +38,13 @@ type writer struct {
 	crc     uint32     // of the bytes since then
 	sum     hash.Hash  // of all bytes
 	index   lineIndex
-	marks   int64 // length of the file
-	marked  int64 // end of the last mark
+	marks   int64  // length of the file
+	marked  int64  // end of the last mark, in the file or waiting
+	waiting []byte // marks that are not in the file yet
+	// suspect says that a sync failed: of what lies behind durable nobody knows whether the disk has it, whatever can be read.
+	suspect bool
+	// lost is where the log ended once, if bytes of it were found to be damaged.
+	lost int64
 }
 
 // append is Store.Append.
@@ -56,13 +63,19 @@ func (w *writer) append(off int64, data, marks []byte) (int64, error) {
 		}
 		data = data[again:]
 	}
-	if len(data) == 0 {
-		return w.end, nil
-	}
 	if w.final != nil {
+		if len(data) == 0 {
+			return w.end, nil
+		}
 		return w.end, server.ErrLogFinished
 	}
-	return w.end, w.add(data, marks)
+	if len(data) > 0 {
+		if err := w.add(data); err != nil {
+			return w.end, err
+		}
+	}
+	w.mark(marks)
+	return w.end, w.flush()
 }
 
 // compare answers server.ErrLogDiverged unless data lies at off already.
@@ -82,7 +95,7 @@ func (w *writer) compare(off int64, data []byte) error {
 }
 
 // add writes data at the end.
-func (w *writer) add(data, marks []byte) error {
+func (w *writer) add(data []byte) error {
 	if _, err := w.files.log.WriteAt(data, w.end); err != nil {
 		// What did get written is not part of the log, and the next try writes over it.
 		return fmt.Errorf("writing to the log: %w", err)
@@ -91,17 +104,27 @@ func (w *writer) add(data, marks []byte) error {
 	w.sum.Write(data) // never fails, says package hash
 	w.index.add(data, w.end)
 	w.end += int64(len(data))
+	return nil
+}
+
+// mark takes marks in that are news.
+func (w *writer) mark(marks []byte) {
+	part, marked := fresh(marks, w.marked, w.end)
+	w.waiting, w.marked = append(w.waiting, part...), marked
+}
+
+// flush writes what is known of the log beside its bytes. What cannot be written stays for the next time.
+func (w *writer) flush() error {
 	if err := w.index.flush(w.files.lines); err != nil {
 		return err
 	}
-	part, marked := fresh(marks, w.marked, w.end)
-	if len(part) == 0 {
+	if len(w.waiting) == 0 {
 		return nil
 	}
-	if _, err := w.files.marks.WriteAt(part, w.marks); err != nil {
+	if _, err := w.files.marks.WriteAt(w.waiting, w.marks); err != nil {
 		return fmt.Errorf("writing marks: %w", err)
 	}
-	w.marks, w.marked = w.marks+int64(len(part)), marked
+	w.marks, w.waiting = w.marks+int64(len(w.waiting)), w.waiting[:0]
 	return nil
 }
 
@@ -113,9 +136,15 @@ func (w *writer) sync() (int64, error) {
 	if files == nil || err != nil {
 		return end, err
 	}
+	if err := w.trap("logs.after_write_before_fsync"); err != nil {
+		return 0, err
+	}
 	// Frames and bytes may reach the disk in any order: a frame whose bytes did not is recognised by its CRC.
 	if err := files.commit(); err != nil {
 		return 0, errors.Join(fmt.Errorf("syncing the log: %w", err), w.distrust())
+	}
+	if err := w.trap("logs.after_fsync_before_ack"); err != nil {
+		return 0, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,7 +185,7 @@ func (w *writer) frame() (*files, int64, error) {
 func (w *writer) syncFolders() error {
 	job := filepath.Dir(w.dir)
 	run := filepath.Dir(job)
-	return together(syncDir, w.dir, job, run, filepath.Dir(run))
+	return together(durable.Sync, w.dir, job, run, filepath.Dir(run))
 }
 
 func encodeFrame(end int64, crc uint32) []byte {
@@ -166,77 +195,27 @@ func encodeFrame(end int64, crc uint32) []byte {
 	return binary.LittleEndian.AppendUint32(rec, crc32.Checksum(rec, castagnoli))
 }
 
-// finish is Store.Finish, and with a reason why it is incomplete Store.Abandon.
-func (w *writer) finish(want final) error {
-	for {
-		if _, err := w.sync(); err != nil {
-			return err
-		}
-		if again, err := w.conclude(want); !again || err != nil {
-			return err
-		}
-	}
-}
-
-// conclude writes the last word, unless bytes came in between and have to be synced first.
-func (w *writer) conclude(want final) (again bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.open(); err != nil {
-		return false, err
-	}
-	have := w.summary()
-	if want.Incomplete == "" {
-		switch {
-		case have.Bytes < want.Bytes && w.final == nil:
-			return false, &server.LogMissingError{Have: have.Bytes, Want: want.Bytes}
-		case have.Bytes != want.Bytes || have.SHA256 != want.SHA256:
-			return false, &server.LogMismatchError{Have: have.Bytes, Want: want.Bytes, HaveSHA256: have.SHA256, WantSHA256: want.SHA256}
-		}
-	}
-	if w.final != nil || w.durable != w.end {
-		return w.final == nil, nil
-	}
-	have.Incomplete = want.Incomplete
-	if w.end == 0 {
-		// No frame was ever written, and so the folder's name not yet synced.
-		if err := w.syncFolders(); err != nil {
-			return false, err
-		}
-	}
-	if err := w.files.sync(); err != nil {
-		return false, fmt.Errorf("syncing the log: %w", err)
-	}
-	if err := have.write(w.dir); err != nil {
-		return false, err
-	}
-	w.final = &have
-	return false, nil
-}
-
-// summary is what a final would say now.
-func (w *writer) summary() final {
-	if w.final != nil {
-		return *w.final
-	}
-	return final{Bytes: w.end, Lines: w.index.count(), SHA256: hex.EncodeToString(w.sum.Sum(nil))}
-}
-
-// finished says whether nothing will be added. It closes the files then.
-func (w *writer) finished() (bool, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.final == nil {
-		return false, nil
-	}
-	return true, w.rest()
-}
-
 // distrust has everything read from disk again: after a failed sync nobody knows what is there.
 func (w *writer) distrust() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.doubt()
+}
+
+// distrustAll is distrust of what is durable as well: its frames tell what is good.
+func (w *writer) distrustAll() error {
+	w.commit.Lock() // whoever syncs has the files in hand
+	defer w.commit.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.ready = false
+	return w.rest()
+}
+
+// doubt is distrust for who holds the lock. What was not durable is written again: the system may have it in its memory and not on the
+// disk, and think that it has been written.
+func (w *writer) doubt() error {
+	w.ready, w.suspect = false, true
 	return w.rest()
 }
 
