@@ -117,7 +117,7 @@ func (w *world) start(t *testing.T, run server.RunID, job string) server.Claim {
 		t.Fatal(err)
 	}
 	c := server.Claim{Run: run, Job: job, Epoch: epoch}
-	if err := w.Accept(t.Context(), c); err != nil {
+	if err := w.Accept(t.Context(), c, 0); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -18,7 +18,9 @@ func Explain(jobs []server.QueuedJob, agents []server.Agent) map[server.JobRef]s
 	for _, j := range jobs {
 		k := byWish[wish(j)]
 		if k == nil {
-			k = newKind(j, agents)
+			if k = newKind(j, agents, j.Avoid); k.able == 0 && j.Avoid != "" {
+				k = newKind(j, agents, "") // the same again
+			}
 			k.meet(kinds)
 			kinds, byWish[wish(j)] = append(kinds, k), k
 		}
@@ -38,10 +40,11 @@ type kind struct {
 	rivals []*kind
 }
 
-func newKind(wish server.QueuedJob, agents []server.Agent) *kind {
+// newKind makes the kind of a job, for the agents but one.
+func newKind(wish server.QueuedJob, agents []server.Agent, avoid server.AgentID) *kind {
 	k := &kind{wish: wish}
 	for i, a := range agents {
-		if !a.Serves(wish) {
+		if !a.Serves(wish) || avoid != "" && a.ID == avoid {
 			continue
 		}
 		k.serve = append(k.serve, i)

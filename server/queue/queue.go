@@ -1,7 +1,8 @@
 // Package queue decides which agent gets which job, and says why a job gets none.
 //
 // The database is the truth: a job is claimed by a guarded UPDATE there, and a restart loses nothing. What this package
-// has in memory are the agents that ask for work, and a bell that wakes one of them. It knows no connection; package
+// has in memory are the agents that ask for work, and a bell that wakes one of them. One of them deals at a time, for all. Nothing is
+// given out while the server is halted, because its disk is full, say. It knows no connection; package
 // gateway asks for work on behalf of its agents and carries it to them.
 package queue
 
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-ci/tutti/server"
@@ -23,20 +25,31 @@ type Store interface {
 	Offer(ctx context.Context, run server.RunID, job string, agent server.AgentID) (epoch int64, err error)
 	// Return gives a claimed job back.
 	Return(ctx context.Context, c server.Claim, reason string) error
+	// Agents answers all agents.
+	Agents(ctx context.Context) ([]server.Agent, error)
 }
 
 // A Queue deals queued jobs to the agents that ask.
 type Queue struct {
 	Store Store
-	Log   *slog.Logger
+	// Halted says what keeps jobs from starting, if something does; nil is nothing ever. Wake the queue when that is over.
+	Halted func() (server.Trouble, bool)
+	// Trap is called at named points, where tests end the process or have the step fail.
+	Trap func(point string) error
+	Now  func() time.Time // the clock of QueuedJob.NotBefore; nil is the host's
+	Log  *slog.Logger
 
 	// bell holds a value while there may be something to deal. Whichever waiting Next hears it deals for all of them, so
 	// that ten thousand idle agents cost one look at the database and not ten thousand.
 	bell     chan struct{}
 	makeBell sync.Once
 
-	mu      sync.Mutex // guards waiters, and left of each
-	waiters []*waiter  // in the order in which they came
+	dealing sync.Mutex  // held by the one who deals
+	missed  atomic.Bool // the bell rang while somebody dealt
+
+	mu      sync.Mutex  // guards all below, and left of each waiter
+	waiters []*waiter   // in the order in which they came
+	alarm   *time.Timer // rings the bell when a job may be given out that may not now
 }
 
 // A waiter is one call of Next.
@@ -79,7 +92,7 @@ func (q *Queue) Next(ctx context.Context, agent func() server.Agent) (server.Que
 		case o := <-w.got:
 			return o.job, o.epoch, nil
 		case <-q.rings():
-			if err := q.deal(ctx); err != nil {
+			if err := q.dealAlone(ctx); err != nil {
 				q.tryLater(ctx, err)
 			}
 		case <-ctx.Done():
@@ -132,4 +145,18 @@ func (q *Queue) strike(w *waiter) bool {
 	}
 	q.waiters = slices.Delete(q.waiters, i, i+1)
 	return true
+}
+
+func (q *Queue) now() time.Time {
+	if q.Now == nil {
+		return time.Now()
+	}
+	return q.Now()
+}
+
+func (q *Queue) trap(point string) error {
+	if q.Trap == nil {
+		return nil
+	}
+	return q.Trap(point)
 }

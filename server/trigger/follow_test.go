@@ -23,7 +23,7 @@ func (s *scene) end(run server.RunID, result plan.Result) {
 		var epoch int64
 		if epoch, err = s.db.Offer(s.t.Context(), run, "test", "a1"); err == nil {
 			c := server.Claim{Run: run, Job: "test", Epoch: epoch}
-			err = errors.Join(s.db.Accept(s.t.Context(), c), s.db.Report(s.t.Context(), "a1", server.JobReport{Claim: c, Revision: 1, Result: result}))
+			err = errors.Join(s.db.Accept(s.t.Context(), c, 0), s.db.Report(s.t.Context(), "a1", server.JobReport{Claim: c, Revision: 1, Result: result}))
 		}
 	}
 	if err != nil {
