@@ -31,6 +31,10 @@ type Flow interface {
 func (s *session) hearAsk(ctx context.Context, m wire.Ask) error {
 	c := claimOf(m.Claim)
 	names, err := s.activities(ctx, c)
+	if isAway(err) {
+		s.log.Warn("a question cannot be looked at; it will come again", "run", c.Run, "job", c.Job, "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -39,7 +43,7 @@ func (s *session) hearAsk(ctx context.Context, m wire.Ask) error {
 	}
 	running, asked := false, false
 	s.grant(c, func(gr *grant) {
-		running, asked = gr.running, gr.asked[m.Activity]
+		running, asked = gr.Running, gr.asked[m.Activity]
 		note(&gr.asked, m.Activity, true)
 	})
 	switch {
@@ -48,7 +52,7 @@ func (s *session) hearAsk(ctx context.Context, m wire.Ask) error {
 	case asked:
 		return nil
 	}
-	s.asks.Go(func() {
+	s.work.Go(func() {
 		s.answer(ctx, c, m.Activity)
 		s.grant(c, func(gr *grant) { delete(gr.asked, m.Activity) })
 	})

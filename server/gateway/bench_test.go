@@ -21,20 +21,35 @@ type direct struct {
 	run func(ctx context.Context, out executor.Output) ([]byte, error)
 }
 
-func (direct) Check(context.Context) error { return nil }
-func (direct) Sweep(context.Context) error { return nil }
-func (direct) Close() error                { return nil }
+func (direct) Check(context.Context) error                      { return nil }
+func (direct) Sweep(context.Context, []executor.RoomSpec) error { return nil }
+func (direct) Close() error                                     { return nil }
 
 func (d direct) Open(context.Context, executor.RoomSpec) (executor.Room, error) {
 	return directRoom(d), nil
 }
 
+func (direct) Adopt(context.Context, executor.RoomSpec) (executor.Room, error) {
+	return nil, &executor.GoneError{Reason: "nothing is left of it"}
+}
+
 type directRoom direct
 
 func (directRoom) Close(context.Context) error { return nil }
+func (directRoom) Renew()                      {}
+func (directRoom) Leave()                      {}
+
+func (directRoom) Rejoin(context.Context, executor.Step, executor.Output, executor.Ticket) (executor.Exit, error) {
+	return executor.Exit{}, executor.ErrNotBegun
+}
 
 func (r directRoom) Run(ctx context.Context, _ executor.Step, out executor.Output) (executor.Exit, error) {
 	began := time.Now()
+	if out.Going != nil {
+		if err := out.Going("it runs"); err != nil {
+			return executor.Exit{}, err
+		}
+	}
 	text, err := r.run(ctx, out)
 	sum := sha256.Sum256(text)
 	return executor.Exit{LogBytes: int64(len(text)), LogSHA256: hex.EncodeToString(sum[:]), Started: began, Finished: time.Now()}, err

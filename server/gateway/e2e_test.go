@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
+	"github.com/tutti-ci/tutti/executor/enginetest"
 	"github.com/tutti-ci/tutti/server"
 )
 
@@ -194,8 +195,8 @@ func TestAgentStaysAway(t *testing.T) {
 	}
 }
 
-// TestAgentRestarts ends an agent as a crash does: another process goes on with what is on disk.
-func TestAgentRestarts(t *testing.T) {
+// TestAgentWithoutItsRoom ends an agent as a crash does, with the room of its job: another process goes on with what is on disk.
+func TestAgentWithoutItsRoom(t *testing.T) {
 	h := open(t, t.TempDir(), 0)
 	c := h.cutter()
 	dir := t.TempDir()
@@ -215,7 +216,7 @@ func TestAgentRestarts(t *testing.T) {
 	h.agent(copied, h.url)
 	run := h.until(id, "done", isDone)
 	job := run.Jobs[0]
-	if job.Result != plan.Lost || job.Cause != "the agent was restarted while it ran" {
+	if job.Result != plan.Lost || job.Cause != "its room was removed by somebody" {
 		t.Errorf("the job ended %s (%s)", job.Result, job.Cause)
 	}
 	results := []plan.Result{plan.Passed, plan.Lost, plan.Skipped}
@@ -233,6 +234,30 @@ func TestAgentRestarts(t *testing.T) {
 		if len(left) == 0 {
 			break
 		}
+	}
+}
+
+// TestAgentRestarts ends an agent and starts another process of it, which goes on with what runs.
+func TestAgentRestarts(t *testing.T) {
+	h := open(t, t.TempDir(), 0)
+	dir, flag, machine := t.TempDir(), filepath.Join(t.TempDir(), "flag"), new(enginetest.Machine)
+	first := h.newAgent(dir, h.url)
+	first.Engine = fake{&enginetest.Fake{Machine: machine}}
+	ended := make(chan error, 1)
+	go func() { ended <- first.Run(t.Context()) }()
+	id := h.start("echo begun; while [ ! -f "+flag+" ]; do sleep 0.02; done; echo ended", "echo next")
+	waitFor(t, h, server.LogID{Run: id, Job: "test", Epoch: 1, Activity: "a0"}, 6)
+	first.Handoff()
+	must(t, <-ended)
+	must(t, os.WriteFile(flag, nil, 0o600)) // nobody looks
+	second := h.newAgent(dir, h.url)
+	second.Engine = fake{&enginetest.Fake{Machine: machine}}
+	h.background(second.Run)
+	run := h.until(id, "done", isDone)
+	if job := run.Jobs[0]; job.Result != plan.Passed || job.Epoch != 1 || h.log(id, 1, "a0") != "begun\nended\n" || h.log(id, 1, "a1") != "next\n" {
+		t.Errorf("the job ended %s (%s), log %q", job.Result, job.Cause, h.log(id, 1, "a0"))
+	} else if job.Note == "" {
+		t.Error("nobody is told that the agent was restarted")
 	}
 }
 

@@ -2,80 +2,130 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
-	"github.com/tutti-ci/tutti/agent/wire"
+	"github.com/tutti-ci/tutti/agent/protocol"
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
 )
 
-// lease is how long the server waits for an agent that is not heard of.
-func (g *Gateway) lease() plan.Duration {
-	if g.Fence <= 0 {
-		return plan.Duration(DefaultFence)
-	}
-	return plan.Duration(g.Fence)
-}
-
-// fence gives up, until ctx ends, jobs whose agents are away for too long. Time counts from the server's start at the
-// earliest: agents cannot be blamed for what it slept through.
-func (g *Gateway) fence(ctx context.Context) {
-	began := g.now()
-	fence := time.Duration(g.lease())
-	tick := time.NewTicker(min(max(fence/20, 10*time.Millisecond), 15*time.Second))
+// keepWatch does what time alone brings, until ctx ends.
+func (g *Gateway) keepWatch(ctx context.Context) {
+	terms := g.Terms.OrDefault()
+	tick := time.NewTicker(min(max(min(terms.Fence/20, terms.Suspect/3), 10*time.Millisecond), 15*time.Second))
 	defer tick.Stop()
+	doubted := make(map[server.RunID]bool)
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		if err := g.fenceOnce(ctx, began, fence); err != nil && ctx.Err() == nil {
+		g.tellOffline(ctx)
+		g.forgetAgents()
+		g.clearNotes(ctx)
+		g.probeLogs()
+		now, err := g.fence(ctx)
+		if err != nil && ctx.Err() == nil {
 			g.log().Error("jobs of agents that are away cannot be looked after", "error", err)
+		}
+		if err == nil {
+			g.tellDoubts(doubted, now)
+			doubted = now
 		}
 	}
 }
 
-func (g *Gateway) fenceOnce(ctx context.Context, began time.Time, fence time.Duration) error {
+// fence gives up jobs whose agents were not heard of for too long. Time counts from the server's start at the earliest: agents cannot
+// be blamed for what it slept through. It answers the runs that have jobs whose agents are suspect.
+func (g *Gateway) fence(ctx context.Context) (doubted map[server.RunID]bool, err error) {
+	read := g.clock()
 	held, err := g.Jobs.AllHeldJobs(ctx)
-	if err != nil || len(held) == 0 {
-		return err
-	}
-	names, err := g.names(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	g.forgetLeases(held, read)
+	doubted = make(map[server.RunID]bool)
+	var names map[server.AgentID]string
 	for _, h := range held {
-		away, online := g.away(h.Agent, began)
-		limit := fence
-		if !h.Running {
-			limit = min(fence, wire.OfferTimeout)
+		if !h.Running && g.holds(h) {
+			continue // its session looks after it
 		}
-		if online || away < limit {
+		o := g.look(h, standingOf(h))
+		if o.Suspect {
+			doubted[h.Run] = true
+		}
+		if o.Move == protocol.Stay {
 			continue
 		}
-		why := fmt.Sprintf("agent %s was not heard of for %s", names[h.Agent], plan.Duration(limit))
+		if names == nil {
+			if names, err = g.names(ctx); err != nil {
+				return nil, err
+			}
+		}
+		why := g.silence(names[h.Agent], h)
 		g.log().Warn("a job is given up", "run", h.Run, "job", h.Job, "epoch", h.Epoch, "reason", why)
 		if err := g.forsake(ctx, h, why); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return doubted, nil
+}
+
+// silence says why a job is given up.
+func (g *Gateway) silence(agent string, h server.HeldJob) string {
+	if h.Running {
+		return fmt.Sprintf("agent %s was not heard of for %s", agent, plan.Duration(g.Terms.Of(h.Fence).Fence))
+	}
+	return "agent " + agent + " did not answer"
+}
+
+// holds says whether the session of an agent knows of a job.
+func (g *Gateway) holds(h server.HeldJob) bool {
+	g.mu.Lock()
+	s := g.sessions[h.Agent]
+	g.mu.Unlock()
+	return s != nil && s.grant(h.Claim, func(*grant) {})
+}
+
+// forsake ends the claim of an agent that does not have the job, or does not come back with it.
+func (g *Gateway) forsake(ctx context.Context, h server.HeldJob, why string) error {
+	var err error
+	if h.Running {
+		err = g.Jobs.Lose(ctx, h.Claim, why)
+	} else {
+		err = g.Jobs.Return(ctx, h.Claim, why)
+	}
+	if errors.Is(err, server.ErrStale) {
+		return nil // it ended by itself
+	}
+	if err != nil {
+		return away(err)
+	}
+	g.abandon(h.Claim, why)
 	return nil
 }
 
-// away answers for how long an agent has not been heard of.
-func (g *Gateway) away(id server.AgentID, began time.Time) (away time.Duration, online bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.sessions[id] != nil {
-		return 0, true
+// abandon closes the logs of a job that is given up. If that fails, whoever reads them still sees by the job that nothing more will come.
+func (g *Gateway) abandon(c server.Claim, why string) {
+	if err := g.Logs.AbandonJob(c.Run, c.Job, c.Epoch, why); err != nil {
+		g.log().Error("the logs of a job that was given up cannot be closed", "run", c.Run, "job", c.Job, "error", g.logsFailed(err))
 	}
-	last := began
-	if heard, ok := g.heard[id]; ok {
-		last = heard
+}
+
+// tellDoubts tells of runs that people should see anew: time goes on for those with doubts, and others have none any more.
+func (g *Gateway) tellDoubts(before, now map[server.RunID]bool) {
+	if g.Changed == nil {
+		return
 	}
-	return g.now().Sub(last), false
+	all := maps.Clone(now)
+	maps.Copy(all, before)
+	for run := range all {
+		g.Changed(run)
+	}
 }
 
 func (g *Gateway) names(ctx context.Context) (map[server.AgentID]string, error) {

@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tutti-ci/tutti/agent"
+	"github.com/tutti-ci/tutti/agent/protocol"
 	"github.com/tutti-ci/tutti/dsl/plan"
-	"github.com/tutti-ci/tutti/executor/enginetest"
 	"github.com/tutti-ci/tutti/server"
 	"github.com/tutti-ci/tutti/server/gateway"
 	"github.com/tutti-ci/tutti/server/logs"
@@ -67,7 +66,8 @@ func open(t testing.TB, dir string, fence time.Duration, change ...func(*gateway
 	}
 	q := &queue.Queue{Store: h.db, Log: testLogger(t)}
 	h.gateway = &gateway.Gateway{
-		Jobs: h.db, Agents: h.db, Queue: q, Logs: h.logs, Workspace: workspace, Version: "test", Fence: fence, Log: testLogger(t),
+		Jobs: h.db, Agents: h.db, Queue: q, Logs: h.logs, Workspace: workspace, Version: "test",
+		Terms: protocol.Terms{Fence: fence}, Changed: h.bell.Ring, Log: testLogger(t),
 		Token: func(got string) bool { return got == token },
 	}
 	for _, each := range change {
@@ -123,20 +123,6 @@ func workspace(_ context.Context, project, commit string, w io.Writer) error {
 		return err
 	}
 	return out.Close()
-}
-
-// fake is an engine that runs processes of this machine.
-type fake struct{ *enginetest.Fake }
-
-func (fake) Close() error { return nil }
-
-// agent starts an agent in dir that reaches the server at url.
-func (h *house) agent(dir, url string) (stop func()) {
-	a := &agent.Agent{
-		ServerURL: url, Token: token, DataDir: dir, Name: "host", Capacity: 2, Version: "test",
-		Engine: fake{&enginetest.Fake{}}, Log: testLogger(h.t),
-	}
-	return h.background(a.Run)
 }
 
 // start makes a run of one job with these scripts as its activities.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tutti-ci/tutti/agent/protocol"
 	"github.com/tutti-ci/tutti/agent/wire"
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
@@ -19,19 +20,21 @@ const declinePause = time.Second
 
 // A grant is what a session knows of a job that its agent has. The session's mutex guards it.
 type grant struct {
-	running    bool // accepted
-	offeredAt  time.Time
-	timer      offerTimer
-	canceled   bool // the agent was told
-	hard       bool // and that it is meant for all
-	concluding bool // its result is being stored
+	protocol.Grant
+	fence     time.Duration // for how long the job may go on without a word
+	offeredAt time.Duration // by the gateway's clock
+	timer     offerTimer
+	accepting bool              // that it was accepted could not be stored yet
+	unnamed   int               // pings in a row that did not name it
+	doomed    string            // why the agent is to forget it, if it is; it says so by naming it no more
+	waiting   *server.JobReport // the newest one that could not be stored yet
 	// activities are the names that logs may have; nil until somebody asks.
 	activities map[string]bool
 	// asked are the activities that the agent asked about, and has no answer for yet.
 	asked map[string]bool
 	// expected are finished logs whose bytes are still on their way.
 	expected map[string]logEnd
-	finished map[string]bool // logs that are complete
+	finished map[string]bool // logs to which nothing will be added
 	// incomplete says of logs why they will never be complete.
 	incomplete map[string]string
 }
@@ -99,12 +102,6 @@ func (s *session) holdsRun(run server.RunID) bool {
 	return false
 }
 
-// concluding says whether the end of a job is being stored, so that the store may not have it among the held ones any more.
-func (s *session) concluding(c server.Claim) (yes bool) {
-	s.grant(c, func(gr *grant) { yes = gr.concluding })
-	return yes
-}
-
 // hasRoom says whether the agent can take a job now, and whether it should be left alone for a moment.
 func (s *session) hasRoom() (room, pause bool) {
 	s.mu.Lock()
@@ -146,15 +143,14 @@ func (s *session) grantWork(ctx context.Context) error {
 func (s *session) offer(ctx context.Context, job server.QueuedJob, c server.Claim) error {
 	p, data, err := s.plan(ctx, c)
 	if err != nil {
-		_, returning := s.takeBack(ctx, c, "its plan cannot be read")
-		return errors.Join(err, returning)
+		return s.excuse(ctx, c, err)
 	}
 	names := make(map[string]bool, len(p.Activities))
 	for _, a := range p.Activities {
 		names[a.Name] = true
 	}
 	s.hold(c, &grant{
-		offeredAt:  s.g.now(),
+		fence: s.fenceOf(p), offeredAt: s.g.clock(),
 		timer:      offerTimer{time.AfterFunc(wire.OfferTimeout, s.nudge)},
 		activities: names,
 	})
@@ -164,12 +160,42 @@ func (s *session) offer(ctx context.Context, job server.QueuedJob, c server.Clai
 	})
 	var large *wire.TooLargeError
 	if errors.As(err, &large) {
-		s.drop(c)
 		s.log.Error("a job's plan is too large for any agent", "run", c.Run, "job", c.Job, "bytes", large.Size)
-		// It has to end, or it would be offered again and again; only a job that runs can be lost.
-		return errors.Join(s.g.Jobs.Accept(ctx, c), s.g.Jobs.Lose(ctx, c, "the job's plan cannot be sent: "+large.Error()))
+		err = s.loseUnsent(ctx, c, large)
+		if isAway(err) {
+			s.again(ctx, err, func(ctx context.Context) error { return s.loseUnsent(ctx, c, large) })
+			return nil
+		}
 	}
 	return err // with another one the session ends, and the offer goes back
+}
+
+// excuse gives a job back whose plan cannot be read, and leaves the queue in peace for a moment. If even that cannot be stored, the gateway
+// does it when it sees that nobody has the offer.
+func (s *session) excuse(ctx context.Context, c server.Claim, why error) error {
+	s.log.Error("a job cannot be offered", "run", c.Run, "job", c.Job, "error", why)
+	s.mu.Lock()
+	s.pause = true
+	s.mu.Unlock()
+	_, err := s.takeBack(ctx, c, "its plan cannot be read")
+	if err != nil {
+		s.log.Error("an offer could not be taken back", "run", c.Run, "job", c.Job, "error", err)
+	}
+	return ctx.Err()
+}
+
+// loseUnsent ends a job that can be sent to no agent. It has to end, or it would be offered again and again; only a job that runs can be
+// lost.
+func (s *session) loseUnsent(ctx context.Context, c server.Claim, why error) error {
+	err := s.g.Jobs.Accept(ctx, c, 0)
+	if err == nil {
+		err = s.g.Jobs.LoseForGood(ctx, c, "the job's plan cannot be sent: "+why.Error())
+	}
+	if err != nil && !errors.Is(err, server.ErrStale) {
+		return away(err)
+	}
+	s.drop(c)
+	return nil
 }
 
 func (s *session) plan(ctx context.Context, c server.Claim) (plan.Job, []byte, error) {
@@ -191,31 +217,11 @@ func (s *session) takeBack(ctx context.Context, c server.Claim, why string) (boo
 	if errors.Is(err, server.ErrStale) {
 		return false, nil
 	}
-	s.drop(c)
-	return err == nil, err
-}
-
-// hearAccept lets an accepted job start.
-func (s *session) hearAccept(ctx context.Context, c server.Claim) error {
-	if !s.grant(c, func(*grant) {}) { // the offer went back, or was somebody else's
-		return s.stale(c)
-	}
-	err := s.g.Jobs.Accept(ctx, c)
-	if errors.Is(err, server.ErrStale) {
-		return s.stale(c)
-	}
 	if err != nil {
-		return err
+		return false, away(err)
 	}
-	ours := s.grant(c, func(gr *grant) {
-		gr.running = true
-		gr.timer.stop()
-	})
-	if !ours { // whoever dropped it meanwhile did not know that it was accepted, and nobody else may run it
-		err := s.g.forsake(ctx, server.HeldJob{Claim: c, Running: true}, "agent "+s.agent.Name+" accepted it too late")
-		return errors.Join(err, s.stale(c))
-	}
-	return s.control.Send(wire.Start{Claim: onWire(c)})
+	s.drop(c)
+	return true, nil
 }
 
 func (s *session) hearDecline(ctx context.Context, c server.Claim, reason string) error {
@@ -224,12 +230,22 @@ func (s *session) hearDecline(ctx context.Context, c server.Claim, reason string
 	s.pause = true
 	s.mu.Unlock()
 	running := false
-	if !s.grant(c, func(gr *grant) { running = gr.running }) {
+	if !s.grant(c, func(gr *grant) { running = gr.Running }) {
 		return nil // the offer went back, or was somebody else's
 	}
-	why := "agent " + s.agent.Name + " declined it: " + reason
-	err := s.g.forsake(ctx, server.HeldJob{Claim: c, Running: running}, why)
-	s.drop(c)
+	giveBack := func(ctx context.Context) error {
+		// An agent declines only what it never began: nothing of it runs there, even if it was told to start.
+		err := s.g.forsake(ctx, server.HeldJob{Claim: c, Running: running}, "agent "+s.agent.Name+" declined it: "+reason)
+		if err == nil {
+			s.drop(c)
+		}
+		return err
+	}
+	err := giveBack(ctx)
+	if isAway(err) {
+		s.again(ctx, err, giveBack)
+		return nil
+	}
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-ci/tutti/agent/wire"
@@ -15,13 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// syncPause is the least time between two commits for one agent, so that a log that comes in small pieces does not
-	// keep the disk busy.
-	syncPause = 10 * time.Millisecond
-	// maxStreams bounds the logs that one connection may have open.
-	maxStreams = 10_000
-)
+// maxStreams bounds the logs that one connection may have open.
+const maxStreams = 10_000
 
 // An ingest is the second connection of a session.
 type ingest struct {
@@ -31,16 +27,20 @@ type ingest struct {
 	streams map[uint32]*inbound
 	wake    chan struct{} // filled when dirty is not empty
 
-	mu    sync.Mutex // guards dirty
+	mu    sync.Mutex // guards all below
 	dirty map[*inbound]bool
+	gaps  map[*inbound]gap
+	pause time.Duration // of the last hold
 }
 
-// inbound is one stream; but for id and number it belongs to the receiving goroutine.
+// inbound is one stream; but for id, claim, number and held it belongs to the receiving goroutine.
 type inbound struct {
 	id     server.LogID
+	claim  server.Claim
 	number uint32
-	asked  int64 // the length of the last LogRewind, or -1
-	broken bool  // what comes is dropped
+	asked  int64       // the length of the last LogRewind, or -1
+	broken bool        // what comes is dropped
+	held   atomic.Bool // the same, until the agent announces the log again
 }
 
 // serveLogs serves the second connection of an agent.
@@ -65,7 +65,10 @@ func (g *Gateway) serveLogs(w http.ResponseWriter, r *http.Request) {
 	if !s.attach(conn) {
 		return
 	}
-	in := &ingest{s: s, conn: conn, streams: make(map[uint32]*inbound), wake: make(chan struct{}, 1), dirty: make(map[*inbound]bool)}
+	in := &ingest{
+		s: s, conn: conn, streams: make(map[uint32]*inbound), wake: make(chan struct{}, 1),
+		dirty: make(map[*inbound]bool), gaps: make(map[*inbound]gap),
+	}
 	group, ctx := errgroup.WithContext(r.Context())
 	stop := context.AfterFunc(ctx, func() { conn.Close(wire.CloseInternal, "the server cannot take logs now") })
 	defer stop()
@@ -89,11 +92,13 @@ func (s *session) attach(conn *wire.Logs) bool {
 	return !ending
 }
 
-// receive takes in frames. An error ends the connection, and with it the session: the agent comes back, and goes on from
-// what is durable.
+// receive takes in frames. An error ends the connection: the agent comes back, and goes on from what is durable.
 func (in *ingest) receive(ctx context.Context) error {
 	for {
 		frame, err := in.conn.Receive()
+		if errors.Is(err, wire.ErrFrame) {
+			in.conn.Close(wire.CloseProtocol, "a frame was damaged")
+		}
 		if err != nil {
 			return err
 		}
@@ -111,7 +116,7 @@ func (in *ingest) receive(ctx context.Context) error {
 	}
 }
 
-// open takes up a stream and says how much of it is here.
+// open takes up a stream and says how much of it is here. The same may be announced again at any time.
 func (in *ingest) open(ctx context.Context, f wire.LogOpen) error {
 	if len(in.streams) >= maxStreams {
 		in.tidy()
@@ -121,7 +126,16 @@ func (in *ingest) open(ctx context.Context, f wire.LogOpen) error {
 	}
 	c := claimOf(f.Claim)
 	id := server.LogID{Run: c.Run, Job: c.Job, Epoch: c.Epoch, Activity: f.Activity}
+	if st := in.streams[f.Stream]; st != nil {
+		if st.id != id {
+			return fmt.Errorf("the agent opened two logs under the number %d", f.Stream)
+		}
+		in.close(st)
+	}
 	names, err := in.s.activities(ctx, c)
+	if isAway(err) {
+		return in.putOff(f.Stream, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -133,18 +147,25 @@ func (in *ingest) open(ctx context.Context, f wire.LogOpen) error {
 	}
 	length, err := in.s.g.Logs.Length(id)
 	if err != nil {
-		return err
+		return in.putOff(f.Stream, in.s.g.logsFailed(err))
 	}
-	in.streams[f.Stream] = &inbound{id: id, number: f.Stream, asked: -1}
+	in.streams[f.Stream] = &inbound{id: id, claim: c, number: f.Stream, asked: -1}
 	return in.conn.Send(wire.LogAck{Stream: f.Stream, Length: length})
+}
+
+// close has a stream end: what comes on it is dropped until it is opened again.
+func (in *ingest) close(st *inbound) {
+	st.broken = true
+	in.mu.Lock()
+	delete(in.gaps, st)
+	in.mu.Unlock()
 }
 
 // tidy forgets the streams of which nothing will come any more.
 func (in *ingest) tidy() {
 	maps.DeleteFunc(in.streams, func(_ uint32, st *inbound) bool {
 		over := false
-		c := server.Claim{Run: st.id.Run, Job: st.id.Job, Epoch: st.id.Epoch}
-		held := in.s.grant(c, func(gr *grant) { over = gr.finished[st.id.Activity] || gr.incomplete[st.id.Activity] != "" })
+		held := in.s.grant(st.claim, func(gr *grant) { over = gr.finished[st.id.Activity] || gr.incomplete[st.id.Activity] != "" })
 		return !held || over
 	})
 }
@@ -156,7 +177,7 @@ func (s *session) activities(ctx context.Context, c server.Claim) (names map[str
 	}
 	p, err := s.g.Jobs.JobPlan(ctx, c.Run, c.Job)
 	if err != nil {
-		return nil, err
+		return nil, away(err)
 	}
 	names = make(map[string]bool, len(p.Activities))
 	for _, a := range p.Activities {
@@ -166,10 +187,14 @@ func (s *session) activities(ctx context.Context, c server.Claim) (names map[str
 	return names, nil
 }
 
-// data takes in bytes.
+// data takes in bytes. Those of a job that the agent does not have any more change nothing.
 func (in *ingest) data(f wire.LogData) error {
 	st := in.streams[f.Stream]
-	if st == nil || st.broken {
+	if st == nil || st.broken || st.held.Load() {
+		return nil
+	}
+	if !in.s.grant(st.claim, func(*grant) {}) {
+		in.close(st)
 		return nil
 	}
 	end, err := in.s.g.Logs.Append(st.id, f.Offset, f.Payload, f.Marks)
@@ -177,58 +202,23 @@ func (in *ingest) data(f wire.LogData) error {
 	switch {
 	case err == nil:
 		st.asked = -1
-		in.soil(st)
+		in.soil(st, end)
 		return nil
 	case errors.As(err, &gap):
+		in.mind(st, end, f.Offset+int64(len(f.Payload)))
 		if st.asked == end {
 			return nil // what was under way when it was asked for
 		}
 		st.asked = end
 		return in.conn.Send(wire.LogRewind{Stream: f.Stream, Length: end})
 	case errors.Is(err, server.ErrLogDiverged), errors.Is(err, server.ErrLogFinished):
-		st.broken = true
+		in.close(st)
 		why := fmt.Sprintf("the agent sent other bytes from %d on than the server has: %v", f.Offset, err)
-		return errors.Join(in.s.breakLog(st.id, why), in.conn.Send(wire.LogDiverged{Stream: f.Stream, At: f.Offset}))
+		if err := in.s.breakLog(st.id, why); err != nil { // the job's report does it again
+			in.s.log.Error("an incomplete log cannot be closed", "run", st.id.Run, "job", st.id.Job, "error", err)
+		}
+		return in.conn.Send(wire.LogDiverged{Stream: f.Stream, At: f.Offset})
 	}
-	return err
-}
-
-// soil notes that bytes of a log are not durable yet.
-func (in *ingest) soil(st *inbound) {
-	in.mu.Lock()
-	in.dirty[st] = true
-	in.mu.Unlock()
-	fill(in.wake)
-}
-
-// acknowledge makes bytes durable and says so.
-func (in *ingest) acknowledge(ctx context.Context) error {
-	for {
-		select {
-		case <-in.wake:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		in.mu.Lock()
-		dirty := in.dirty
-		in.dirty = make(map[*inbound]bool, len(dirty))
-		in.mu.Unlock()
-		for st := range dirty {
-			end, err := in.s.g.Logs.Sync(st.id)
-			if err != nil {
-				return err
-			}
-			if err := in.conn.Send(wire.LogAck{Stream: st.number, Length: end}); err != nil {
-				return err
-			}
-			if err := in.s.finishExpected(st.id, end); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-time.After(syncPause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	st.held.Store(true)
+	return in.putOff(f.Stream, in.s.g.logsFailed(err))
 }

@@ -21,15 +21,30 @@ type puppet struct {
 	t       *testing.T
 	control *wire.Control
 	welcome wire.Welcome
+	start   wire.Start // the last one
 }
 
-func (h *house) puppet(t *testing.T) *puppet {
+// puppet connects, with these jobs.
+func (h *house) puppet(t *testing.T, held ...wire.Held) *puppet {
+	t.Helper()
+	return h.puppetSaying(t, hello("puppet", held...))
+}
+
+// hello is what an agent says that has room for one job.
+func hello(id string, held ...wire.Held) wire.Hello {
+	return wire.Hello{
+		MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Agent: id, Instance: "one", Name: id,
+		Status: wire.Status{Capacity: 1}, Jobs: held,
+	}
+}
+
+func (h *house) puppetSaying(t *testing.T, hello wire.Hello) *puppet {
 	t.Helper()
 	c, err := wire.Dialer{URL: h.url, Token: token}.Control(t.Context())
 	must(t, err)
 	t.Cleanup(func() { c.Close(wire.CloseNormal, "") })
 	p := &puppet{t: t, control: c}
-	must(t, c.Send(wire.Hello{MinProtocol: 1, MaxProtocol: 1, Agent: "puppet", Name: "puppet", Status: wire.Status{Capacity: 1}}))
+	must(t, c.Send(hello))
 	p.await(wire.KindWelcome, &p.welcome)
 	return p
 }
@@ -51,7 +66,7 @@ func (p *puppet) run() wire.Claim {
 	var offer wire.Offer
 	p.await(wire.KindOffer, &offer)
 	must(p.t, p.control.Send(wire.Accept{Claim: offer.Claim}))
-	p.await(wire.KindStart, new(wire.Start))
+	p.await(wire.KindStart, &p.start)
 	return offer.Claim
 }
 
@@ -74,8 +89,8 @@ func (l late) Return(ctx context.Context, c server.Claim, why string) error {
 	return l.Jobs.Return(ctx, c, why)
 }
 
-func (l late) Accept(ctx context.Context, c server.Claim) error {
-	err := l.Jobs.Accept(ctx, c)
+func (l late) Accept(ctx context.Context, c server.Claim, fence time.Duration) error {
+	err := l.Jobs.Accept(ctx, c, fence)
 	close(l.accepted)
 	<-l.returned
 	return err
@@ -85,10 +100,11 @@ func (l late) Accept(ctx context.Context, c server.Claim) error {
 func TestAcceptedAtTheLastMoment(t *testing.T) {
 	l := late{returning: make(chan struct{}), accepted: make(chan struct{}), returned: make(chan struct{}), once: new(sync.Once)}
 	var ahead atomic.Int64
+	began := time.Now()
 	h := open(t, t.TempDir(), 0, func(g *gateway.Gateway) {
 		l.Jobs = g.Jobs
 		g.Jobs = l
-		g.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		g.Clock = func() time.Duration { return time.Since(began) + time.Duration(ahead.Load()) }
 	})
 	id := h.start("true")
 	p := h.puppet(t)
@@ -130,7 +146,7 @@ func TestOthersOffers(t *testing.T) {
 	rogue, err := wire.Dialer{URL: h.url, Token: token}.Control(t.Context())
 	must(t, err)
 	defer rogue.Close(wire.CloseNormal, "")
-	must(t, rogue.Send(wire.Hello{MinProtocol: 1, MaxProtocol: 1, Agent: "rogue", Name: "rogue"}))
+	must(t, rogue.Send(wire.Hello{MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Agent: "rogue", Name: "rogue"}))
 	must(t, rogue.Send(wire.Decline{Claim: offer.Claim, Reason: "x"}))
 	must(t, rogue.Send(wire.Accept{Claim: offer.Claim}))
 	for _, want := range []wire.Kind{wire.KindWelcome, wire.KindStale} {

@@ -45,7 +45,7 @@ func TestReplacedSession(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close(wire.CloseNormal, "") })
-		err = c.Send(wire.Hello{MinProtocol: 1, MaxProtocol: 1, Agent: "same", Instance: "i", Name: "twin"})
+		err = c.Send(wire.Hello{MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Agent: "same", Instance: "i", Name: "twin"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,11 +75,11 @@ func TestReplacedSession(t *testing.T) {
 func TestRefusedHello(t *testing.T) {
 	h := open(t, t.TempDir(), 0)
 	for name, hello := range map[string]wire.Hello{
-		"TooNew":    {MinProtocol: 2, MaxProtocol: 3, Agent: "a", Name: "n"},
+		"TooNew":    {MinProtocol: wire.MaxProtocol + 1, MaxProtocol: wire.MaxProtocol + 2, Agent: "a", Name: "n"},
 		"TooOld":    {MinProtocol: 0, MaxProtocol: 0, Agent: "a", Name: "n"},
-		"BadName":   {MinProtocol: 1, MaxProtocol: 1, Agent: "../x", Name: "n"},
-		"Capacity":  {MinProtocol: 1, MaxProtocol: 1, Agent: "a", Name: "n", Status: wire.Status{Capacity: -1}},
-		"Anonymous": {MinProtocol: 1, MaxProtocol: 1, Agent: "a"},
+		"BadName":   {MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Agent: "../x", Name: "n"},
+		"Capacity":  {MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Agent: "a", Name: "n", Status: wire.Status{Capacity: -1}},
+		"Anonymous": {MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Agent: "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := wire.Dialer{URL: h.url, Token: token}.Control(t.Context())
@@ -116,7 +116,7 @@ func TestRogueAgent(t *testing.T) {
 	}
 	defer c.Close(wire.CloseNormal, "")
 	claim := wire.Claim{Run: int64(id), Job: "test", Epoch: 1}
-	must(t, c.Send(wire.Hello{MinProtocol: 1, MaxProtocol: 1, Agent: "rogue", Name: "rogue", Jobs: []wire.Held{{Claim: claim, Phase: wire.PhaseRunning}}}))
+	must(t, c.Send(wire.Hello{MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Agent: "rogue", Name: "rogue", Jobs: []wire.Held{{Claim: claim, Phase: wire.PhaseRunning}}}))
 	var welcome wire.Welcome
 	e, err := c.Receive()
 	must(t, err)

@@ -10,34 +10,76 @@ import (
 	"github.com/tutti-ci/tutti/server"
 )
 
-// hearReport stores what an agent says of a job.
+// hearReport stores what an agent says of a job. What cannot be stored now is stored later, and acknowledged then.
 func (s *session) hearReport(ctx context.Context, m wire.Report) error {
-	c := claimOf(m.Claim)
-	names, err := s.activities(ctx, c)
+	report := jobReport(m)
+	waits := false
+	s.grant(report.Claim, func(gr *grant) {
+		waits = gr.waiting != nil
+		if waits && report.Revision > gr.waiting.Revision {
+			gr.waiting = &report // it says all that the older one said
+		}
+	})
+	if waits {
+		return nil
+	}
+	err := s.takeReport(ctx, report)
+	if !isAway(err) {
+		return err
+	}
+	if s.grant(report.Claim, func(gr *grant) { gr.waiting = &report }) {
+		s.again(ctx, err, func(ctx context.Context) error { return s.takeWaiting(ctx, report.Claim) })
+	}
+	return nil
+}
+
+// takeWaiting stores the newest report of a job that could not be stored before.
+func (s *session) takeWaiting(ctx context.Context, c server.Claim) error {
+	for {
+		var report *server.JobReport
+		s.grant(c, func(gr *grant) { report = gr.waiting })
+		if report == nil {
+			return nil
+		}
+		if err := s.takeReport(ctx, *report); err != nil {
+			return err
+		}
+		s.grant(c, func(gr *grant) {
+			if gr.waiting == report {
+				gr.waiting = nil
+			}
+		})
+	}
+}
+
+// takeReport stores a report and says so.
+func (s *session) takeReport(ctx context.Context, report server.JobReport) error {
+	names, err := s.activities(ctx, report.Claim)
 	if err != nil {
 		return err
 	}
 	if names == nil { // the agent does not have this job
-		return s.stale(c)
+		return s.stale(report.Claim)
 	}
-	report := jobReport(m)
-	if m.Result != "" {
-		return s.hearResult(ctx, report, names)
+	if report.Result != "" {
+		return s.takeResult(ctx, report, names)
 	}
 	s.markIncomplete(&report)
 	if stored, err := s.storeReport(ctx, report); err != nil || !stored {
 		return err
 	}
-	if err := s.control.Send(wire.Reported{Claim: m.Claim, Revision: m.Revision}); err != nil {
+	if err := s.control.Send(wire.Reported{Claim: onWire(report.Claim), Revision: report.Revision}); err != nil {
 		return err
 	}
-	// What is found incomplete here is part of the next report.
-	_, err = s.finishLogs(&report, names)
+	// What is found incomplete here is part of the next report, and what cannot be finished now is finished with the last.
+	if _, err = s.finishLogs(&report, names); isAway(err) {
+		return nil
+	}
 	return err
 }
 
-// hearResult stores how a job ended, once its logs are complete, or it is clear that they never will be.
-func (s *session) hearResult(ctx context.Context, report server.JobReport, names map[string]bool) error {
+// takeResult stores how a job ended, once its logs are complete, or it is clear that they never will be.
+func (s *session) takeResult(ctx context.Context, report server.JobReport, names map[string]bool) error {
 	missing, err := s.finishLogs(&report, names)
 	if err != nil {
 		return err
@@ -45,8 +87,11 @@ func (s *session) hearResult(ctx context.Context, report server.JobReport, names
 	if missing {
 		return s.control.Send(wire.Reported{Claim: onWire(report.Claim), Revision: report.Revision, Missing: true})
 	}
-	s.grant(report.Claim, func(gr *grant) { gr.concluding = true })
+	s.grant(report.Claim, func(gr *grant) { gr.Concluding = true })
 	if stored, err := s.storeReport(ctx, report); err != nil || !stored {
+		return err
+	}
+	if err := s.g.trap("server.after_result_tx"); err != nil {
 		return err
 	}
 	s.log.Info("a job is done", "run", report.Run, "job", report.Job, "result", report.Result, "cause", report.Cause)
@@ -61,9 +106,9 @@ func (s *session) storeReport(ctx context.Context, report server.JobReport) (sto
 	case errors.Is(err, server.ErrStale):
 		return false, s.stale(report.Claim)
 	case server.KindOf(err) == server.Invalid:
-		return false, s.rejectReport(ctx, report.Claim, err)
+		return false, s.rejectReport(ctx, report, err)
 	}
-	return err == nil, err
+	return err == nil, away(err)
 }
 
 // markIncomplete notes in a report what is known to be missing for good.
@@ -78,12 +123,20 @@ func (s *session) markIncomplete(r *server.JobReport) {
 }
 
 // rejectReport ends a job whose agent reports what cannot be: it would do so for ever.
-func (s *session) rejectReport(ctx context.Context, c server.Claim, why error) error {
+func (s *session) rejectReport(ctx context.Context, report server.JobReport, why error) error {
+	c := report.Claim
 	s.log.Error("an agent's report makes no sense", "run", c.Run, "job", c.Job, "error", why)
-	err := s.g.forsake(ctx, server.HeldJob{Claim: c, Running: true}, "the report of agent "+s.agent.Name+" makes no sense: "+why.Error())
-	if err != nil {
-		return err
+	cause := "the report of agent " + s.agent.Name + " makes no sense: " + why.Error()
+	if report.Result == "" {
+		// It may still run there, and must not be lost before that is over, or another agent may begin it meanwhile. The agent
+		// names it in its pings until then.
+		s.grant(c, func(gr *grant) { gr.doomed = cause })
+		return s.control.Send(wire.Stale{Claim: onWire(c)})
 	}
+	if err := s.g.Jobs.LoseForGood(ctx, c, cause); err != nil && !errors.Is(err, server.ErrStale) {
+		return away(err)
+	}
+	s.g.abandon(c, cause)
 	return s.stale(c)
 }
 
@@ -108,9 +161,13 @@ func (s *session) finishLog(c server.Claim, a *server.ActivityReport) (missing b
 	id := server.LogID{Run: c.Run, Job: c.Job, Epoch: c.Epoch, Activity: a.Name}
 	known, finished := "", false
 	s.grant(c, func(gr *grant) { known, finished = gr.incomplete[a.Name], gr.finished[a.Name] })
-	if known != "" || finished {
+	switch {
+	case finished:
 		a.LogIncomplete = known
 		return false, nil
+	case known != "":
+		a.LogIncomplete = known
+		return false, s.breakLog(id, known)
 	}
 	if a.LogSHA256 == "" { // the agent does not know its end, and never will
 		return false, s.breakLog(id, a.LogIncomplete)
@@ -140,7 +197,7 @@ func (s *session) finishedLog(id server.LogID, a *server.ActivityReport, err err
 		}
 		return false, s.breakLog(id, a.LogIncomplete)
 	}
-	return false, err
+	return false, s.g.logsFailed(err)
 }
 
 func isMissing(err error) bool {
@@ -159,31 +216,17 @@ func note[V any](m *map[string]V, key string, value V) {
 // breakLog ends a log that will never be complete.
 func (s *session) breakLog(id server.LogID, why string) error {
 	s.log.Error("a log is incomplete", "run", id.Run, "job", id.Job, "activity", id.Activity, "reason", why)
-	s.grant(server.Claim{Run: id.Run, Job: id.Job, Epoch: id.Epoch}, func(gr *grant) {
-		note(&gr.incomplete, id.Activity, why)
-	})
-	return s.g.Logs.Abandon(id, why)
-}
-
-// finishExpected finishes a log whose last byte may just have come.
-func (s *session) finishExpected(id server.LogID, length int64) error {
-	var end logEnd
 	c := server.Claim{Run: id.Run, Job: id.Job, Epoch: id.Epoch}
-	s.grant(c, func(gr *grant) {
-		if e, ok := gr.expected[id.Activity]; ok && e.bytes <= length {
-			end = e
-			delete(gr.expected, id.Activity)
-		}
-	})
-	if end.sha256 == "" {
-		return nil
+	s.grant(c, func(gr *grant) { note(&gr.incomplete, id.Activity, why) })
+	if err := s.g.Logs.Abandon(id, why); err != nil {
+		return s.g.logsFailed(err)
 	}
-	_, err := s.finishLog(c, &server.ActivityReport{Name: id.Activity, LogBytes: end.bytes, LogSHA256: end.sha256})
-	return err
+	s.grant(c, func(gr *grant) { note(&gr.finished, id.Activity, true) })
+	return nil
 }
 
 func jobReport(m wire.Report) server.JobReport {
-	r := server.JobReport{Claim: claimOf(m.Claim), Revision: m.Revision, Result: m.Result, Cause: m.Cause}
+	r := server.JobReport{Claim: claimOf(m.Claim), Revision: m.Revision, Result: m.Result, Cause: m.Cause, Note: m.Note}
 	for _, a := range m.Activities {
 		var tries []server.Try
 		for _, t := range a.Tries {
@@ -192,7 +235,7 @@ func jobReport(m wire.Report) server.JobReport {
 		r.Activities = append(r.Activities, server.ActivityReport{
 			Name: a.Name, State: a.State, Result: a.Result, Cause: a.Cause, ExitCode: a.ExitCode, Signal: a.Signal,
 			Began: (*time.Duration)(a.Began), Took: (*time.Duration)(a.Took),
-			LogBytes: a.LogBytes, LogSHA256: a.LogSHA256, LogIncomplete: a.LogIncomplete,
+			LogBytes: a.LogBytes, LogSHA256: a.LogSHA256, LogIncomplete: a.LogIncomplete, Omitted: a.Omitted,
 			Outputs: a.Outputs, Tries: tries,
 		})
 	}

@@ -3,13 +3,13 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-ci/tutti/agent/protocol"
 	"github.com/tutti-ci/tutti/agent/wire"
 	"github.com/tutti-ci/tutti/server"
 	"golang.org/x/sync/errgroup"
@@ -22,6 +22,7 @@ const storeLimit = 10 * time.Second
 type session struct {
 	g       *Gateway
 	id      server.AgentID
+	caller  protocol.Caller
 	number  int64
 	control *wire.Control
 	log     *slog.Logger
@@ -30,16 +31,18 @@ type session struct {
 	nudged  chan struct{} // filled when the store should be asked what is wanted
 
 	count atomic.Int64 // of held
+	heard atomic.Int64 // when the agent said something last, by the gateway's clock
 
-	asks     sync.WaitGroup // questions that are being answered
+	work     sync.WaitGroup // questions that are being answered, and what is tried again
 	askSlots chan struct{}  // has room for as many as may be at once
 
-	mu     sync.Mutex // guards all below
-	agent  server.Agent
-	held   map[server.Claim]*grant
-	ending bool
-	pause  bool // the agent declined a job
-	logs   *wire.Logs
+	mu      sync.Mutex // guards all below
+	agent   server.Agent
+	held    map[server.Claim]*grant
+	ending  bool
+	pause   bool // the agent declined a job
+	storing bool // its status, again
+	logs    *wire.Logs
 }
 
 // serveControl serves the first connection of an agent.
@@ -50,15 +53,22 @@ func (g *Gateway) serveControl(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer control.Close(wire.CloseNormal, "")
-	s, held, err := g.greet(r.Context(), control)
+	s, hello, err := g.greet(r, control)
 	if err != nil {
 		g.log().Warn("an agent was not welcomed", "from", r.RemoteAddr, "error", err)
-		control.Close(wire.CloseRefused, "")
+		code := wire.CloseRefused
+		if errors.Is(err, wire.ErrMessage) {
+			code = wire.CloseProtocol
+		}
+		control.Close(code, "")
 		return
 	}
 	s.log.Info("an agent connected", "from", r.RemoteAddr, "version", s.agent.Version)
-	err = s.serve(r.Context(), held)
+	err = s.serve(r.Context(), hello)
 	s.log.Info("an agent is gone", "error", err)
+	if wire.CloseCode(err) == wire.CloseGoing {
+		s.depart()
+	}
 	s.close(r.Context())
 }
 
@@ -68,13 +78,21 @@ func (s *session) serve(ctx context.Context, hello wire.Hello) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	stop := context.AfterFunc(ctx, func() { s.end(wire.CloseInternal, "the server cannot go on with this session") })
-	defer stop()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		s.end(wire.CloseInternal, "the server cannot go on with this session")
+	})
+	defer func() {
+		if !stop() {
+			<-ended
+		}
+	}()
 	group.Go(func() error { return s.receive(ctx) })
 	group.Go(func() error { return s.grantWork(ctx) })
 	group.Go(func() error { return s.watch(ctx) })
 	err := group.Wait()
-	s.asks.Wait()
+	s.work.Wait()
 	return err
 }
 
@@ -93,7 +111,8 @@ func (s *session) end(code int, reason string) {
 	})
 }
 
-// close ends what the session leaves behind: offers that were not accepted go back, and the agent is offline.
+// close ends what the session leaves behind: offers that were not accepted go back, and the agent is offline. What cannot be stored now
+// the gateway stores later.
 func (s *session) close(ctx context.Context) {
 	s.end(wire.CloseNormal, "")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
@@ -104,7 +123,7 @@ func (s *session) close(ctx context.Context) {
 	s.mu.Unlock()
 	for c, gr := range held {
 		gr.timer.stop()
-		if gr.running {
+		if gr.Running {
 			continue
 		}
 		if err := s.g.Jobs.Return(ctx, c, "the connection to agent "+s.agent.Name+" was lost"); err != nil && !errors.Is(err, server.ErrStale) {
@@ -113,6 +132,7 @@ func (s *session) close(ctx context.Context) {
 	}
 	if err := s.g.Agents.AgentOffline(ctx, s.id, s.number); err != nil {
 		s.log.Error("an agent could not be marked as offline", "error", err)
+		s.g.stillOnline(s.id, s.number)
 	}
 	s.g.leave(s)
 	close(s.over)
@@ -122,12 +142,16 @@ func (s *session) close(ctx context.Context) {
 func (s *session) receive(ctx context.Context) error {
 	for {
 		e, err := s.control.Receive()
+		if errors.Is(err, wire.ErrMessage) {
+			s.end(wire.CloseProtocol, "a message was damaged")
+		}
 		if err != nil {
 			return err
 		}
 		if s.isEnding() { // a newer session may have taken over
 			return errors.New("the session is over")
 		}
+		s.listen()
 		if err := s.hear(ctx, e); err != nil {
 			return err
 		}
@@ -174,50 +198,6 @@ func with[M any, P interface {
 		return err
 	}
 	return do(&m)
-}
-
-func (s *session) hearStatus(ctx context.Context, m wire.Status) error {
-	status := server.AgentStatus{Labels: m.Labels, Capacity: m.Capacity, Problem: m.Problem}
-	if err := s.g.Agents.AgentStatus(ctx, s.id, s.number, status); err != nil {
-		return fmt.Errorf("storing the status of agent %s: %w", s.agent.Name, err)
-	}
-	s.mu.Lock()
-	s.agent.Labels, s.agent.Capacity, s.agent.Problem = m.Labels, m.Capacity, m.Problem
-	s.mu.Unlock()
-	s.roomChanged()
-	s.g.Queue.Wake()
-	return nil
-}
-
-// hearPing answers what is wanted of each job that the agent has.
-func (s *session) hearPing(ctx context.Context, m wire.Ping) error {
-	var pong wire.Pong
-	if len(m.Jobs) > 0 {
-		held, err := s.g.Jobs.HeldJobs(ctx, s.id)
-		if err != nil {
-			return err
-		}
-		now := make(map[server.Claim]server.HeldJob, len(held))
-		for _, h := range held {
-			now[h.Claim] = h
-		}
-		for _, c := range m.Jobs {
-			h, ok := now[claimOf(c)]
-			d := wire.Desired{Claim: c, Cancel: h.Cancel, Hard: h.Hard, Reason: h.Reason, Stale: !ok && !s.concluding(claimOf(c))}
-			if ok {
-				d.Valid = s.g.lease()
-			}
-			pong.Jobs = append(pong.Jobs, d)
-		}
-	}
-	return s.control.Send(pong)
-}
-
-// current answers the agent as it is now.
-func (s *session) current() server.Agent {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.agent
 }
 
 func claimOf(c wire.Claim) server.Claim {

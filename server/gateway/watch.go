@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"time"
 
+	"github.com/tutti-ci/tutti/agent/protocol"
 	"github.com/tutti-ci/tutti/agent/wire"
 	"github.com/tutti-ci/tutti/server"
 )
@@ -15,11 +17,22 @@ func (s *session) watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := s.expireOffers(ctx); err != nil {
-			return err
+		err := s.expireOffers(ctx)
+		if err == nil {
+			err = s.tellDesires(ctx)
 		}
-		if err := s.tellDesires(ctx); err != nil {
-			return err
+		if !isAway(err) {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		s.log.Warn("the store cannot be asked what is wanted of jobs", "error", err)
+		s.nudge()
+		select {
+		case <-time.After(maxPause):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -27,10 +40,10 @@ func (s *session) watch(ctx context.Context) error {
 // expireOffers takes back what was not accepted in time.
 func (s *session) expireOffers(ctx context.Context) error {
 	var late []server.Claim
-	now := s.g.now()
+	now := s.g.clock()
 	s.mu.Lock()
 	for c, gr := range s.held {
-		if !gr.running && now.Sub(gr.offeredAt) >= wire.OfferTimeout {
+		if !gr.Running && now-gr.offeredAt >= wire.OfferTimeout {
 			late = append(late, c)
 		}
 	}
@@ -61,7 +74,7 @@ func (s *session) tellDesires(ctx context.Context) error {
 	s.mu.Unlock()
 	held, err := s.g.Jobs.HeldJobs(ctx, s.id)
 	if err != nil {
-		return err
+		return away(err)
 	}
 	now := make(map[server.Claim]server.HeldJob, len(held))
 	for _, h := range held {
@@ -79,9 +92,8 @@ func (s *session) tellDesire(c server.Claim, now map[server.Claim]server.HeldJob
 	h, ok := now[c]
 	tell, concluding := false, false
 	ours := s.grant(c, func(gr *grant) {
-		concluding = gr.concluding
-		tell = h.Cancel && (!gr.canceled || h.Hard && !gr.hard)
-		gr.canceled, gr.hard = gr.canceled || tell, gr.hard || h.Hard
+		concluding = gr.Concluding
+		tell = ok && gr.Tell(protocol.LevelOf(h.Cancel, h.Hard))
 	})
 	switch {
 	case !ours || concluding:

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,7 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,31 +42,54 @@ type Server struct {
 	Logs *logs.Store
 	Auth *auth.Auth
 	Bell *server.Bell
+	// Troubles are what the server has; the trouble "restored" can be dismissed.
+	Troubles *server.Troubles
 
 	tb       testing.TB
+	dir      string
 	revision int64
+	http     *httptest.Server // nil while the server is away
+	end      context.CancelFunc
+	mu       sync.Mutex // guards doubts
+	doubts   map[server.JobRef]string
 }
 
 // New starts a server with a project and an agent. It ends with the test.
 func New(tb testing.TB) *Server {
 	tb.Helper()
-	dir := tb.TempDir()
-	s := &Server{tb: tb, Bell: &server.Bell{}}
-	var err error
-	s.DB, err = store.Open(context.WithoutCancel(tb.Context()), filepath.Join(dir, "tutti.db"), time.Now)
-	s.check(err)
-	s.DB.OnChange = s.Bell.Ring
-	s.Logs, err = logs.Open(filepath.Join(dir, "logs"))
-	s.check(err)
-	s.Auth, err = auth.Open(dir, time.Now, slog.New(slog.DiscardHandler))
-	s.check(err)
-	s.serve(slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	s := &Server{tb: tb, dir: tb.TempDir(), Bell: &server.Bell{}, Troubles: &server.Troubles{}}
+	s.open("127.0.0.1:0")
+	tb.Cleanup(s.Stop)
 	s.check(s.DB.CreateProject(tb.Context(), server.Project{Name: Project, URL: "/srv/app.git"}))
-	_, err = s.DB.UpsertAgent(tb.Context(), server.Agent{
+	_, err := s.DB.UpsertAgent(tb.Context(), server.Agent{
 		ID: AgentID, Name: "lin-07", Version: "test", OS: "linux", Arch: "amd64", Labels: []string{"os=linux", "arch=amd64"}, Capacity: 4,
 	})
 	s.check(err)
 	return s
+}
+
+// open starts the server on what is in its folder.
+func (s *Server) open(address string) {
+	s.tb.Helper()
+	var err error
+	s.DB, err = store.Open(context.WithoutCancel(s.tb.Context()), filepath.Join(s.dir, "tutti.db"), time.Now)
+	s.check(err)
+	s.DB.OnChange = s.Bell.Ring
+	s.Logs, err = logs.Open(filepath.Join(s.dir, "logs"))
+	s.check(err)
+	s.Auth, err = auth.Open(s.dir, time.Now, slog.New(slog.DiscardHandler))
+	s.check(err)
+	s.serve(address, slog.New(slog.NewTextHandler(s.tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+}
+
+// Doubt says of a running job that its agent is not heard of; empty takes that back.
+func (s *Server) Doubt(c server.Claim, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubts = map[server.JobRef]string{c.Ref(): text}
+	if text == "" {
+		s.doubts = nil
+	}
 }
 
 func (s *Server) check(err error) {
@@ -77,20 +99,20 @@ func (s *Server) check(err error) {
 	}
 }
 
-func (s *Server) serve(log *slog.Logger) {
+func (s *Server) serve(address string, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(context.Background())
-	srv := httptest.NewUnstartedServer(nil)
-	srv.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	srv := &httptest.Server{Listener: s.listen(address), Config: &http.Server{BaseContext: func(net.Listener) context.Context { return ctx }}}
+	s.http, s.end = srv, cancel
 	s.URL = "http://" + srv.Listener.Addr().String()
 	view := &api.View{Stored: s.DB, LogInfo: s.Logs.Info, Explain: s.explain}
 	rest := &api.API{
 		Projects: s.DB, Settings: s.DB, Runs: view, Approvals: s.DB, Agents: s.DB, Starter: starter{s}, Logs: s.Logs, Bell: s.Bell,
 		OpenLog: func(id server.LogID) (api.LogReader, error) { return s.Logs.Reader(id) },
-		NewCode: s.Auth.NewCode, BaseURL: s.URL, Ready: s.DB.Ping, Metrics: api.NewMetrics(s.DB), Log: log,
+		NewCode: s.Auth.NewCode, BaseURL: s.URL, Ready: s.DB.Ping, Metrics: api.NewMetrics(s.DB, s.Troubles), Troubles: s.Troubles, Dismiss: s.dismiss, Log: log,
 	}
 	site, err := web.New(web.Config{
 		Runs: view, Projects: s.DB, Agents: s.DB, Logs: s.Logs, Bell: s.Bell, Door: s.Auth,
-		Status: api.Status, Now: time.Now, Version: "test", Log: log,
+		Troubles: s.Troubles, Dismiss: s.dismiss, Status: api.Status, Now: time.Now, Version: "test", Log: log,
 	})
 	s.check(err)
 	mux := http.NewServeMux()
@@ -102,17 +124,16 @@ func (s *Server) serve(log *slog.Logger) {
 	srv.Config.Handler = &auth.Guard{Auth: s.Auth, Refuse: refuse, Next: mux}
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelWarn)
 	srv.Start()
-	s.tb.Cleanup(func() {
-		cancel()
-		srv.CloseClientConnections()
-		srv.Close()
-		if err := s.Logs.Close(); err != nil {
-			s.tb.Error(err)
-		}
-		if err := s.DB.Close(); err != nil {
-			s.tb.Error(err)
-		}
-	})
+}
+
+func (s *Server) dismiss(_ context.Context, kind string) error {
+	if kind != "restored" {
+		return server.Errorf(server.Conflict, "the trouble %q goes away once it is mended", kind)
+	}
+	if !s.Troubles.Clear(kind) {
+		return server.Errorf(server.NotFound, "there is no trouble %q", kind)
+	}
+	return nil
 }
 
 func (s *Server) explain(ctx context.Context, run *server.Run) error {
@@ -125,9 +146,14 @@ func (s *Server) explain(ctx context.Context, run *server.Run) error {
 		return err
 	}
 	why := queue.Explain(queued, agents)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i, j := range run.Jobs {
-		if reason, ok := why[server.JobRef{Run: run.ID, Job: j.Name}]; ok {
-			run.Jobs[i].WaitsFor = reason
+		ref := server.JobRef{Run: run.ID, Job: j.Name}
+		for _, words := range []map[server.JobRef]string{why, s.doubts} {
+			if reason, ok := words[ref]; ok {
+				run.Jobs[i].WaitsFor = reason
+			}
 		}
 	}
 	return nil
@@ -146,43 +172,6 @@ func (t starter) Start(ctx context.Context, project, pipeline, ref string, input
 	return t.s.DB.CreateRun(ctx, server.NewRun{Run: run, Plan: NewPlan(NewJob("test", nil, "unit"))})
 }
 
-// Event is the push that starts runs.
-var Event = server.Event{
-	Kind: "push", Ref: "refs/heads/main", Branch: "main", Commit: "4f2c9abd01e2b6f8c4b61b1b4f6c1f1e2d3c4b5a", Title: "Fix retry of shard upload", Actor: "Dana",
-}
-
-// NewJob makes a job of activities.
-func NewJob(name string, needs []string, activities ...string) plan.Job {
-	j := plan.Job{Name: name, Needs: needs}
-	for _, a := range activities {
-		j.Activities = append(j.Activities, plan.Activity{Name: a, Image: "golang:1.26", Script: "true"})
-	}
-	return j
-}
-
-// NewApproval makes an approval that asks the release managers.
-func NewApproval(name, message string, needs []string) plan.Job {
-	return plan.Job{Name: name, Kind: plan.KindApproval, Needs: needs, Approval: &plan.Approval{
-		Approvers: []string{"group:release-managers"}, Message: message, Timeout: plan.Duration(48 * time.Hour),
-	}}
-}
-
-// NewMatrix makes a matrix with one axis, and its instances.
-func NewMatrix(name, axis string, values []string, needs []string, activities ...string) []plan.Job {
-	jobs := []plan.Job{{Name: name, Kind: plan.KindMatrix, Needs: needs}}
-	for i, v := range values {
-		j := NewJob(fmt.Sprintf("%s.%d", name, i+1), nil, activities...)
-		j.Of, j.Matrix = name, []plan.Value{{Name: axis, Value: json.RawMessage(strconv.Quote(v))}}
-		jobs = append(jobs, j)
-	}
-	return jobs
-}
-
-// NewPlan makes a plan of jobs.
-func NewPlan(jobs ...plan.Job) *plan.Plan {
-	return &plan.Plan{Version: plan.Version, Pipeline: "ci", Jobs: jobs}
-}
-
 // Run makes a run of jobs.
 func (s *Server) Run(jobs ...plan.Job) server.Run {
 	s.tb.Helper()
@@ -197,7 +186,7 @@ func (s *Server) Start(run server.RunID, job string) server.Claim {
 	epoch, err := s.DB.Offer(s.tb.Context(), run, job, AgentID)
 	s.check(err)
 	c := server.Claim{Run: run, Job: job, Epoch: epoch}
-	s.check(s.DB.Accept(s.tb.Context(), c))
+	s.check(s.DB.Accept(s.tb.Context(), c, 0))
 	return c
 }
 
