@@ -59,7 +59,7 @@ type LogReader interface {
 	Size() int64
 }
 
-// API answers requests. All fields but Log must be set; none may change once it serves.
+// API answers requests. All fields from Projects to Troubles must be set; none may change once it serves.
 type API struct {
 	Projects  Projects
 	Settings  Settings
@@ -77,6 +77,12 @@ type API struct {
 	// Ready says why the server cannot work, if it cannot.
 	Ready   func(ctx context.Context) error
 	Metrics *Metrics
+	// Troubles are what keeps the server from doing all of its work.
+	Troubles *server.Troubles
+	// Dismiss takes a trouble down that is only there to be known. It answers NotFound or Conflict for others; it is nil in a server
+	// that has none such.
+	Dismiss func(ctx context.Context, kind string) error
+	Keeper  Keeper // nil for a server that keeps no backups
 	Log     *slog.Logger
 }
 
@@ -114,6 +120,10 @@ func (a *API) endpoints() []endpoint {
 		{"GET " + activityPath + "/log/search", a.searchLog},
 		{"GET /api/v1/agents", a.listAgents},
 		{"POST /api/v1/login-links", a.createLoginLink},
+		{"GET /api/v1/troubles", a.listTroubles},
+		{"POST /api/v1/troubles/{kind}/dismiss", a.dismissTrouble},
+		{"POST /api/v1/backup", a.createBackup},
+		{"POST /api/v1/restore", a.restoreBackup},
 		{"GET /api/v1/openapi.json", a.getOpenAPI},
 		{"GET /healthz", a.getHealth},
 		{"GET /readyz", a.getReady},

@@ -368,7 +368,7 @@ func TestLiveLines(t *testing.T) {
 		From, Total int64
 		Lines       []struct{ Text string }
 	}
-	if e := next(); e != (event{"", "state", `{"state":"waiting"}`}) {
+	if e := next(); e != (event{"", "state", `{"state":"waiting","epoch":1}`}) {
 		t.Errorf("the first event is %+v, want the state", e)
 	}
 	e := next()
@@ -388,7 +388,7 @@ func TestLiveLines(t *testing.T) {
 	}
 	s.Finish(id)
 	s.Report(c, plan.Passed, "", servertest.Ended("unit", plan.Passed, "", 0, time.Second, nil))
-	if e := next(); e != (event{"", "state", `{"state":"done","result":"passed"}`}) {
+	if e := next(); e != (event{"", "state", `{"state":"done","result":"passed","epoch":1}`}) {
 		t.Errorf("after the end of the activity came %+v", e)
 	}
 	if e := next(); e.name != "end" {
@@ -451,7 +451,7 @@ func TestGetNeverWrites(t *testing.T) {
 	for _, path := range []string{
 		"/", "/runs/1", "/runs/2", "/runs/2/cancel", "/runs/1/jobs/test/activities/unit", "/agents", "/login?code=x", "/logout",
 		"/api/v1/projects", "/api/v1/projects/app", "/api/v1/projects/app/push", "/api/v1/projects/app/runs", "/api/v1/runs", "/api/v1/runs/1",
-		"/api/v1/runs/2/cancel", "/api/v1/runs/2/jobs/test/approve", "/api/v1/projects/app/variables", "/api/v1/projects/app/secrets", "/api/v1/runs/1/events", "/api/v1/agents", "/api/v1/login-links", "/api/v1/openapi.json", "/metrics",
+		"/api/v1/runs/2/cancel", "/api/v1/runs/2/jobs/test/approve", "/api/v1/projects/app/variables", "/api/v1/projects/app/secrets", "/api/v1/runs/1/events", "/api/v1/agents", "/api/v1/troubles", "/troubles", "/api/v1/login-links", "/api/v1/openapi.json", "/metrics",
 		logPath(1), logPath(1) + "?follow=1", logPath(1) + "/lines", logPath(1) + "/live", logPath(1) + "/search?q=a",
 	} {
 		do(t, s, "GET", path, "")

@@ -2,13 +2,19 @@ package api
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tutti-ci/tutti/server"
 )
 
 // numbersCollector turns the server's numbers into metrics at the moment when they are asked for.
-type numbersCollector struct{ numbers Numbers }
+type numbersCollector struct {
+	numbers  Numbers
+	troubles *server.Troubles
+}
 
 // The metrics of a numbersCollector.
 var (
@@ -16,11 +22,12 @@ var (
 	queueAge   = prometheus.NewDesc("tutti_queue_oldest_seconds", "How long the oldest of them has waited.", nil, nil)
 	agentCount = prometheus.NewDesc("tutti_agents", "Agents that are known, by whether they are connected.", []string{"online"}, nil)
 	runCount   = prometheus.NewDesc("tutti_runs", "Runs, by result; unfinished ones have none.", []string{"result"}, nil)
+	trouble    = prometheus.NewDesc("tutti_trouble", "1 for each trouble that the server has, by kind; halts says that no new job starts.", []string{"kind", "halts"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *numbersCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueDepth, queueAge, agentCount, runCount} {
+	for _, d := range []*prometheus.Desc{queueDepth, queueAge, agentCount, runCount, trouble} {
 		descs <- d
 	}
 }
@@ -32,6 +39,9 @@ func (c *numbersCollector) Collect(out chan<- prometheus.Metric) {
 	c.collectQueue(ctx, out)
 	c.collectAgents(ctx, out)
 	c.collectRuns(ctx, out)
+	for _, t := range c.troubles.All() {
+		out <- gauge(trouble, 1, t.Kind, strconv.FormatBool(t.Halts))
+	}
 }
 
 func (c *numbersCollector) collectQueue(ctx context.Context, out chan<- prometheus.Metric) {

@@ -63,10 +63,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 	writeStatusJSON(w, Status(err), p)
 }
 
-// fail answers with err, unless nobody waits for an answer any more.
+// fail answers with err. A request whose context ended, and that failed over that, is one that nobody waits for any more, or whose server
+// ends: that has to be said, because no answer at all would be an empty one that looks whole.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
-		return
+	if r.Context().Err() != nil && server.KindOf(err) == server.Internal {
+		err = server.Errorf(server.Unavailable, "the server is being stopped")
 	}
 	WriteError(w, r, a.Log, err)
 }

@@ -13,7 +13,8 @@ import (
 const changesPage = 500
 
 // streamChanges sends the history of a run from its beginning, or from where the client was, and goes on until the run is
-// done. The events' ids are the changes' numbers.
+// done. The events' ids are the changes' numbers. A client that was somewhere where this server never was, because it was restored
+// from a backup since, is told so by the event "reset", and gets the history from its beginning.
 func (a *API) streamChanges(w http.ResponseWriter, r *http.Request) error {
 	id, err := runID(r)
 	if err != nil {
@@ -29,14 +30,33 @@ func (a *API) streamChanges(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	known, err := a.issued(r.Context(), id, seq)
+	if err != nil {
+		return err
+	}
 	s, err := startStream(w)
 	if err != nil {
 		return nil // the client is gone
+	}
+	if !known {
+		seq = 0
+		if err := s.send(0, "reset", struct{}{}); err != nil {
+			a.cut(r, err)
+		}
 	}
 	if err := a.sendChanges(r.Context(), s, run, seq, heard); err != nil {
 		a.cut(r, err)
 	}
 	return nil
+}
+
+// issued says whether a run has a change of that number, or it is 0.
+func (a *API) issued(ctx context.Context, id server.RunID, seq int64) (bool, error) {
+	if seq == 0 {
+		return true, nil
+	}
+	changes, err := a.Runs.Changes(ctx, id, seq-1, 1)
+	return len(changes) > 0 && changes[0].Seq == seq, err
 }
 
 func (a *API) sendChanges(ctx context.Context, s *stream, run server.Run, seq int64, heard <-chan struct{}) error {

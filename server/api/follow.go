@@ -8,23 +8,35 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tutti-ci/tutti/server"
 )
 
 // followLog answers the bytes of a log as they come, until there will be no more. "Range: bytes=N-" starts at N.
 //
 // A client must be able to tell the end of the log from the end of the connection: the body ends properly only where
-// the log does.
+// the log does. A client may have more of a log that goes on than the server, which was killed in between: the same bytes come again
+// from the agent, and the client gets those behind what it has.
+//
+// Who does not ask for an epoch gets the log of the attempt that writes first. The header Tutti-Epoch says which one that is, if it is
+// known when the answer begins.
 func (a *API) followLog(w http.ResponseWriter, r *http.Request, watch *watch) error {
 	from, ranged := openRange(r)
 	info, err := watch.info()
 	if err != nil {
 		return err
 	}
-	if from > info.Bytes || ranged && from == info.Bytes && from > 0 && info.Finished {
+	if from > info.Bytes && info.Finished {
+		return server.Errorf(server.Conflict, "the log ends at byte %d, though more of it was there before: the server was restored from a backup, or its disk was damaged", info.Bytes)
+	}
+	if from > 0 && from == info.Bytes && info.Finished {
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", info.Bytes))
 		return checkRange(r, info.Bytes)
 	}
-	if err := setLogHeaders(w, r, watch, strings.NewReader("")); err != nil {
+	if info.Bytes > 0 || from > 0 {
+		watch.settle()
+	}
+	if err := setLogHeaders(w, r, watch, info, strings.NewReader("")); err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -87,6 +99,7 @@ func (f *follower) run(ctx context.Context) error {
 // when they come.
 func (f *follower) copyTo(end int64) error {
 	if end > f.off {
+		f.watch.settle()
 		log, err := f.watch.api.OpenLog(f.watch.id)
 		if err != nil {
 			return err

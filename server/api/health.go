@@ -24,7 +24,15 @@ func (a *API) getReady(w http.ResponseWriter, r *http.Request) error {
 		a.Log.WarnContext(r.Context(), "not ready", "err", err)
 		return server.Errorf(server.Unavailable, "not ready: the server's log says why")
 	}
-	return writeText(w, "ready\n")
+	text := "ready\n"
+	for _, each := range a.Troubles.All() { // in one word: the rest is for people who may come in
+		text += "trouble: " + each.Kind
+		if each.Halts {
+			text += ", no new job starts"
+		}
+		text += "\n"
+	}
+	return writeText(w, text)
 }
 
 func (a *API) getMetrics(w http.ResponseWriter, r *http.Request) error {

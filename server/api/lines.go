@@ -79,7 +79,7 @@ func (a *API) getLines(w http.ResponseWriter, r *http.Request) error {
 	// Where another line follows, the last one of these has ended as well, and they stay as they are. That nobody expects
 	// more of the log, which is Finished as well, is no such promise.
 	followed := from+int64(len(out.Lines)) <= out.Total
-	if watch.fixed && (followed || info.Finished) {
+	if watch.fixed && (followed || info.Finished && info.Incomplete == "") {
 		w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
 	return writeJSON(w, out)

@@ -21,7 +21,11 @@ const (
 
 // streamLines sends the lines of a log as they come: event "log", whose id is the number of the line to come next. When
 // lines come faster than a person can read, an event carries the last "keep" of them only, and says with which it begins.
-// Event "state" says how the activity is, at first and after each change, "gone" that the log was replaced, "end" that it ended.
+// Event "state" says how the activity is, at first and after each change, "troubles" that the server's troubles changed, "gone" that
+// another attempt is current or that the lines that the viewer has are not there, "end" that it ended.
+//
+// After it was killed, a server may have fewer lines of a log that goes on than viewers have: they come again from the agent, and
+// the viewer waits for the first one that it has not.
 func (a *API) streamLines(w http.ResponseWriter, r *http.Request) error {
 	keep, err := number(r, "keep", defaultKeep, 1, maxKeep)
 	if err != nil {
@@ -40,7 +44,9 @@ func (a *API) streamLines(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return nil // the client is gone
 	}
-	live := liveLines{api: a, watch: watch, stream: s, next: max(from, 1), keep: int(keep)}
+	troubled, stop := a.Troubles.Listen()
+	defer stop()
+	live := liveLines{api: a, watch: watch, stream: s, troubled: troubled, next: max(from, 1), keep: int(keep)}
 	if err := live.run(r.Context()); err != nil {
 		a.cut(r, err)
 	}
@@ -52,16 +58,19 @@ type liveLines struct {
 	api    *API
 	watch  *watch
 	stream *stream
-	next   int64 // number of the line to send next; one that has not ended yet is sent again
-	sent   int64 // bytes of the log that were there at the last event
-	keep   int
-	state  activityState // that the viewer knows
+	// troubled gets a value when the server's troubles changed.
+	troubled <-chan struct{}
+	next     int64 // number of the line to send next; one that has not ended yet is sent again
+	sent     int64 // bytes of the log that were there at the last event
+	keep     int
+	state    activityState // that the viewer knows
 }
 
 // activityState is what event "state" carries.
 type activityState struct {
 	State  plan.State  `json:"state"`
 	Result plan.Result `json:"result,omitempty"`
+	Epoch  int64       `json:"epoch,omitempty"` // of the log, once it has begun
 }
 
 func (l *liveLines) run(ctx context.Context) error {
@@ -82,6 +91,8 @@ func (l *liveLines) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-beat.C:
 			err = l.stream.send(0, "beat", struct{}{}) // pages can hear this one, unlike a comment
+		case <-l.troubled:
+			err = l.stream.send(0, "troubles", struct{}{})
 		case <-l.watch.grown:
 		case <-l.watch.changed:
 			err = l.changed(ctx)
@@ -93,7 +104,7 @@ func (l *liveLines) run(ctx context.Context) error {
 }
 
 func (l *liveLines) current() activityState {
-	return activityState{l.watch.activity.State, l.watch.activity.Result}
+	return activityState{l.watch.activity.State, l.watch.activity.Result, l.watch.id.Epoch}
 }
 
 // changed looks at the run again, and tells the viewer if the activity is in another state.
@@ -118,9 +129,13 @@ func (l *liveLines) send(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if l.next > info.Lines+1 {
-		return true, l.stream.send(0, "gone", struct{}{})
+		if l.watch.ended(info) {
+			return true, l.stream.send(0, "gone", struct{}{})
+		}
+		return false, nil
 	}
 	if info.Bytes > l.sent && info.Lines >= l.next {
+		l.watch.settle()
 		if err := l.sendLines(ctx, info); err != nil {
 			return false, err
 		}

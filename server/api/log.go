@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,6 +36,7 @@ func (a *API) sendLog(w http.ResponseWriter, r *http.Request, watch *watch) erro
 	if err != nil {
 		return err
 	}
+	watch.settle()
 	if watch.id.Epoch > 0 {
 		log, err := a.OpenLog(watch.id)
 		if err != nil {
@@ -44,11 +46,14 @@ func (a *API) sendLog(w http.ResponseWriter, r *http.Request, watch *watch) erro
 		content, size = log, log.Size()
 	}
 	body := io.NewSectionReader(content, 0, size)
-	if err := setLogHeaders(w, r, watch, body); err != nil {
+	if err := setLogHeaders(w, r, watch, info, body); err != nil {
 		return err
 	}
 	if info.Finished && info.Bytes == size {
 		w.Header().Set("ETag", fmt.Sprintf(`"%d-%d"`, watch.id.Epoch, size)) // a log only ever grows
+	}
+	if err := checkWhole(r, info, size); err != nil {
+		return err
 	}
 	if err := checkRange(r, size); err != nil {
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", size))
@@ -58,8 +63,8 @@ func (a *API) sendLog(w http.ResponseWriter, r *http.Request, watch *watch) erro
 	return nil
 }
 
-// setLogHeaders names the download, and says whether a browser may show it.
-func setLogHeaders(w http.ResponseWriter, r *http.Request, watch *watch, body io.ReaderAt) error {
+// setLogHeaders names the download, and says whether a browser may show it, and whether it is damaged.
+func setLogHeaders(w http.ResponseWriter, r *http.Request, watch *watch, info server.LogInfo, body io.ReaderAt) error {
 	head := make([]byte, 4<<10)
 	n, err := body.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
@@ -80,6 +85,12 @@ func setLogHeaders(w http.ResponseWriter, r *http.Request, watch *watch, body io
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Disposition", fmt.Sprintf("%s; filename=%q", disposition, fileName(watch.id)))
 	h.Set("Cache-Control", "private, no-cache")
+	if info.Incomplete != "" {
+		h.Set("Tutti-Incomplete", strings.ToValidUTF8(strings.ReplaceAll(info.Incomplete, "\n", " "), "?"))
+	}
+	if watch.settled && watch.id.Epoch > 0 {
+		h.Set("Tutti-Epoch", strconv.FormatInt(watch.id.Epoch, 10))
+	}
 	return nil
 }
 
@@ -101,6 +112,14 @@ func fileName(id server.LogID) string {
 		return '-'
 	}, id.Job+"-"+id.Activity)
 	return fmt.Sprintf("run-%d-%s.log", id.Run, safe)
+}
+
+// checkWhole refuses to say that nothing comes behind the end of a log that is damaged: whoever has read so far would take it for whole.
+func checkWhole(r *http.Request, info server.LogInfo, size int64) error {
+	if from, ok := openRange(r); ok && from > 0 && from >= size && info.Incomplete != "" {
+		return server.Errorf(server.Conflict, "the log can be read up to byte %d only: %s", size, info.Incomplete)
+	}
+	return nil
 }
 
 // checkRange refuses a range that starts behind the end in our own words; the rest of ranges is ServeContent's.

@@ -30,8 +30,8 @@ type Metrics struct {
 	logBytes prometheus.Counter
 }
 
-// NewMetrics makes metrics over the numbers.
-func NewMetrics(numbers Numbers) *Metrics {
+// NewMetrics makes metrics over the numbers and the server's troubles.
+func NewMetrics(numbers Numbers, troubles *server.Troubles) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -45,7 +45,7 @@ func NewMetrics(numbers Numbers) *Metrics {
 			Name: "tutti_log_bytes_total", Help: "Bytes of logs that agents sent since the server started.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.logBytes, &numbersCollector{numbers: numbers},
+	m.registry.MustRegister(m.requests, m.seconds, m.logBytes, &numbersCollector{numbers, troubles},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

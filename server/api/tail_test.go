@@ -10,6 +10,7 @@ import (
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
+	"github.com/tutti-ci/tutti/server/api/client"
 	"github.com/tutti-ci/tutti/server/servertest"
 )
 
@@ -158,5 +159,26 @@ func TestLongLinesComeInSeveralAnswers(t *testing.T) {
 	defer live.Body.Close()
 	if got := liveText(t, events(t, t.Context(), live.Body)); got != log.String() {
 		t.Errorf("%d bytes came live, want %d", len(got), log.Len())
+	}
+}
+
+// Whoever reads a log that is not whole is told so, from its beginning and from its end on.
+func TestALogThatIsNotWholeSaysSo(t *testing.T) {
+	s := servertest.New(t)
+	run := s.Run(servertest.NewJob("test", nil, "unit"))
+	c := s.Start(run.ID, "test")
+	id := servertest.LogOf(c, "unit")
+	s.Append(id, "half of it\n", 0, false)
+	if err := s.Logs.Abandon(id, "the agent's disk was full"); err != nil {
+		t.Fatal(err)
+	}
+	const whole = "half of it\n"
+	reader := &client.Client{Server: s.URL, Token: string(s.Auth.Admin)}
+	for from, want := range map[int64]string{0: whole, int64(len(whole)): ""} {
+		var got strings.Builder
+		err := reader.Log(t.Context(), run.ID, "test", "unit", from, false, &got)
+		if err == nil || !strings.Contains(err.Error(), "the agent's disk was full") || got.String() != want {
+			t.Errorf("from byte %d on: %q, %v", from, &got, err)
+		}
 	}
 }

@@ -23,32 +23,32 @@ type View struct {
 // Run answers a run.
 func (v *View) Run(ctx context.Context, id server.RunID) (server.Run, error) {
 	run, err := v.Stored.Run(ctx, id)
-	if err != nil || run.State == plan.Done {
+	if err != nil {
 		return run, err
 	}
-	if err := v.Explain(ctx, &run); err != nil {
-		return run, err
-	}
-	for i := range run.Jobs {
-		if err := v.measure(run.ID, &run.Jobs[i]); err != nil {
-			return run, err
+	for _, j := range run.Jobs {
+		v.measure(run.ID, j.Name, j.LogEpoch(), j.Activities)
+		for _, a := range j.Attempts {
+			v.measure(run.ID, j.Name, a.Epoch, a.Activities)
 		}
 	}
-	return run, nil
+	if run.State == plan.Done {
+		return run, nil
+	}
+	return run, v.Explain(ctx, &run)
 }
 
-// measure fills in how long the logs of running activities are.
-func (v *View) measure(run server.RunID, job *server.Job) error {
-	for i := range job.Activities {
-		act := &job.Activities[i]
-		if act.State != plan.Running {
+// measure fills in how long the logs of running activities are, and of lost ones, whose agents did not say it. That a log cannot be
+// read is for its own page to say: the run can be read all the same.
+func (v *View) measure(run server.RunID, job string, epoch int64, activities []server.Activity) {
+	for i := range activities {
+		act := &activities[i]
+		if act.State != plan.Running && (act.Result != plan.Lost || act.LogBytes > 0) || epoch == 0 {
 			continue
 		}
-		info, err := v.LogInfo(server.LogID{Run: run, Job: job.Name, Epoch: job.Epoch, Activity: act.Name})
-		if err != nil {
-			return err
+		info, err := v.LogInfo(server.LogID{Run: run, Job: job, Epoch: epoch, Activity: act.Name})
+		if err == nil {
+			act.LogBytes = info.Bytes
 		}
-		act.LogBytes = info.Bytes
 	}
-	return nil
 }

@@ -11,20 +11,26 @@ import (
 // A watch keeps an eye on the log of an activity: which one it is, whether it grows, and when it ends. It may be started
 // before the job has begun.
 type watch struct {
-	api      *API
-	id       server.LogID // its epoch is 0 until the job has begun
-	fixed    bool         // the client asked for this epoch
+	api *API
+	id  server.LogID // its epoch is 0 until the job has begun
+	// fixed says that the client asked for this epoch, and wants no other. settled says that the log stays this one: else it is
+	// that of the job's current attempt, which may become another one before anything is sent of it.
+	fixed, settled bool
+	// patient says that the client waits for an epoch that is not known: after a restore, agents tell the server of it.
+	patient  bool
 	activity server.Activity
-	// over says that nothing more of this log is to be expected, finished or not; gone, that it is of an earlier try, and
+	// over says that nothing more of this log is to be expected, finished or not; gone, that it is of an earlier attempt, and
 	// another one is current.
 	over, gone bool
 
-	grown   <-chan struct{} // nil until the job has begun
-	changed <-chan struct{} // the run did
-	stops   []func()
+	grown     <-chan struct{} // nil until the job has begun
+	stopGrown func()
+	changed   <-chan struct{} // the run did
+	stopRun   func()
 }
 
-// watch starts to watch the log that the request names. Call stop when done.
+// watch starts to watch the log that the request names: that of the epoch that it asks for, or of the job's current attempt. With
+// latest=1 the epoch is what the client has seen so far of the current attempt. Call stop when done.
 func (a *API) watch(r *http.Request) (*watch, error) {
 	run, err := runID(r)
 	if err != nil {
@@ -34,10 +40,17 @@ func (a *API) watch(r *http.Request) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{api: a, fixed: epoch > 0}
+	latest, err := flag(r, "latest")
+	if err != nil {
+		return nil, err
+	}
+	follow, err := flag(r, "follow")
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{api: a, fixed: epoch > 0 && !latest, settled: epoch > 0, patient: follow, stopGrown: func() {}}
 	w.id = server.LogID{Run: run, Job: r.PathValue("job"), Epoch: epoch, Activity: r.PathValue("activity")}
-	changed, stop := a.Bell.Listen(run) // before the first look, so that nothing falls between
-	w.changed, w.stops = changed, append(w.stops, stop)
+	w.changed, w.stopRun = a.Bell.Listen(run) // before the first look, so that nothing falls between
 	if err := w.look(r.Context()); err != nil {
 		w.stop()
 		return nil, err
@@ -46,10 +59,12 @@ func (a *API) watch(r *http.Request) (*watch, error) {
 }
 
 func (w *watch) stop() {
-	for _, stop := range w.stops {
-		stop()
-	}
+	w.stopRun()
+	w.stopGrown()
 }
+
+// settle says that something was sent of the log, so that it must stay this one.
+func (w *watch) settle() { w.settled = true }
 
 // look reads from the store how things are.
 func (w *watch) look(ctx context.Context) error {
@@ -61,20 +76,37 @@ func (w *watch) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.id.Epoch > job.Epoch {
+	unknown := w.fixed && w.id.Epoch > job.Epoch
+	if unknown && (!w.patient || job.State == plan.Done) {
 		return server.Errorf(server.NotFound, "job %q of run %d has no epoch %d", job.Name, run.ID, w.id.Epoch)
 	}
-	if w.id.Epoch == 0 {
-		w.id.Epoch = job.Epoch
+	current := job.LogEpoch()
+	if !w.settled && w.id.Epoch != current {
+		w.id.Epoch = current
+		w.unlisten()
 	}
-	if w.id.Epoch > 0 && w.grown == nil {
-		grown, stop := w.api.Logs.Listen(w.id)
-		w.grown, w.stops = grown, append(w.stops, stop)
+	w.listen()
+	w.gone = w.id.Epoch != current && !unknown
+	if old, ok := job.AsOf(w.id.Epoch); ok && w.gone {
+		if _, activity, err = findActivity(run.ID, old, w.id.Activity); err != nil {
+			return err
+		}
 	}
 	w.activity = activity
-	w.gone = w.id.Epoch != job.Epoch
 	w.over = w.gone || job.LogOver(activity)
 	return nil
+}
+
+// listen makes sure that the growth of the log is heard, if there can be any.
+func (w *watch) listen() {
+	if w.id.Epoch > 0 && w.grown == nil {
+		w.grown, w.stopGrown = w.api.Logs.Listen(w.id)
+	}
+}
+
+func (w *watch) unlisten() {
+	w.stopGrown()
+	w.grown, w.stopGrown = nil, func() {}
 }
 
 // info answers how long the log is, and whether that is all.
@@ -100,15 +132,18 @@ func (w *watch) ended(info server.LogInfo) bool {
 // find looks a job and one of its activities up.
 func find(run server.Run, job, activity string) (server.Job, server.Activity, error) {
 	for _, j := range run.Jobs {
-		if j.Name != job {
-			continue
+		if j.Name == job {
+			return findActivity(run.ID, j, activity)
 		}
-		for _, act := range j.Activities {
-			if act.Name == activity {
-				return j, act, nil
-			}
-		}
-		return j, server.Activity{}, server.Errorf(server.NotFound, "job %q of run %d has no activity %q", job, run.ID, activity)
 	}
 	return server.Job{}, server.Activity{}, server.Errorf(server.NotFound, "run %d has no job %q", run.ID, job)
+}
+
+func findActivity(run server.RunID, j server.Job, name string) (server.Job, server.Activity, error) {
+	for _, act := range j.Activities {
+		if act.Name == name {
+			return j, act, nil
+		}
+	}
+	return j, server.Activity{}, server.Errorf(server.NotFound, "job %q of run %d has no activity %q", j.Name, run, name)
 }

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tutti-ci/tutti/server"
 )
@@ -23,6 +24,10 @@ type Client struct {
 	Server string // its base URL: "http://127.0.0.1:8884"
 	Token  string
 	HTTP   *http.Client // http.DefaultClient if nil
+	// Waiting is told why, when a stream cannot be resumed at once and is tried again; nil for nobody.
+	Waiting func(err error)
+
+	answered atomic.Bool // the server did, at least once
 }
 
 // An UnreachableError says that no server answered.
@@ -182,7 +187,7 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader, he
 		req.Header[key] = values
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
-	if body != nil {
+	if body != nil && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	client := c.HTTP
@@ -196,6 +201,7 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader, he
 		}
 		return nil, &UnreachableError{Server: base, Err: shortCause(err)}
 	}
+	c.answered.Store(true)
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
 		return nil, errorOf(resp)

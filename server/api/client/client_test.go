@@ -69,9 +69,58 @@ func TestChangesResumeWhereTheyWereCut(t *testing.T) {
 	}
 }
 
+// A server that was restored from a backup never gave out some numbers, and may give them out again for something else.
+func TestChangesBeginAnewAfterARestore(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("after") == "0" {
+			fmt.Fprint(w, "event: run\ndata: {\"seq\":1}\n\nevent: job\ndata: {\"seq\":3}\n\n")
+			cut(w)
+		}
+		fmt.Fprint(w, "event: reset\ndata: {}\n\nevent: run\ndata: {\"seq\":1}\n\nevent: job\ndata: {\"seq\":2}\n\nevent: end\ndata: {}\n\n")
+	})
+	var seqs []int64
+	err := c.Changes(t.Context(), 1, 0, func(ch server.Change) error {
+		seqs = append(seqs, ch.Seq)
+		return nil
+	})
+	if fmt.Sprint(seqs) != "[1 3 1 2]" || err != nil {
+		t.Errorf("the changes have the numbers %v, %v", seqs, err)
+	}
+}
+
+// A server that was there once is waited for, and somebody is told of it.
+func TestAServerThatIsAwayIsWaitedFor(t *testing.T) {
+	requests, told := 0, 0
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if requests++; requests > 1 && requests < 9 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"error":{"code":"unavailable","message":"a backup is being restored"}}`)
+			return
+		}
+		if requests > 1 {
+			w.WriteHeader(http.StatusPartialContent)
+		}
+		fmt.Fprint(w, "log")
+		if requests == 1 {
+			cut(w)
+		}
+	})
+	c.Waiting = func(err error) {
+		told++
+		if err.Error() != "a backup is being restored" {
+			t.Errorf("it waits because of %v", err)
+		}
+	}
+	var got bytes.Buffer
+	if err := c.LogOf(t.Context(), server.LogID{Run: 1, Job: "j", Epoch: 1, Activity: "a"}, 0, true, &got); err != nil || got.String() != "loglog" || told != 1 {
+		t.Errorf("after %d requests came %q, %v; it was told %d times", requests, got.String(), err, told)
+	}
+}
+
 func TestLogResumesWhereItWasCut(t *testing.T) {
 	text := strings.Repeat("0123456789\n", 1000)
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Tutti-Epoch", "7")
 		from := 0
 		if spec, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes="); ok {
 			var err error
@@ -79,6 +128,9 @@ func TestLogResumesWhereItWasCut(t *testing.T) {
 				t.Errorf("range %q: %v", spec, err)
 			}
 			w.WriteHeader(http.StatusPartialContent)
+		}
+		if epoch := r.URL.Query().Get("epoch"); from > 0 && epoch != "7" {
+			t.Errorf("it is resumed with epoch %q, want 7", epoch)
 		}
 		end := min(from+3001, len(text))
 		fmt.Fprint(w, text[from:end])
