@@ -31,7 +31,7 @@ type failure struct {
 }
 
 // failures lists what went wrong in a run, with a few lines of the log of each.
-func (s *Site) failures(run server.Run) ([]failure, error) {
+func (s *Site) failures(run server.Run) []failure {
 	var all []failure
 	for _, job := range tellingJobs(run) {
 		if !bad(job.Result) {
@@ -46,10 +46,10 @@ func (s *Site) failures(run server.Run) ([]failure, error) {
 			f := failure{Job: job.Title(), Activity: act.Name, Shape: string(act.Result), Cause: act.Cause, From: act.StartedAt, To: act.FinishedAt}
 			f.Path = logPath(run.ID, job.Name, act.Name)
 			if len(all) < maxFailures {
-				id := server.LogID{Run: run.ID, Job: job.Name, Epoch: job.Epoch, Activity: act.Name}
-				var err error
-				if f.Excerpt, err = s.excerpt(id); err != nil {
-					return nil, err
+				id := server.LogID{Run: run.ID, Job: job.Name, Epoch: job.LogEpoch(), Activity: act.Name}
+				f.Excerpt = s.excerpt(id)
+				for i := range f.Excerpt {
+					f.Excerpt[i].Link = f.Path + f.Excerpt[i].Link
 				}
 			}
 			if len(f.Excerpt) > 0 {
@@ -61,25 +61,29 @@ func (s *Site) failures(run server.Run) ([]failure, error) {
 			all = append(all, failure{Job: job.Title(), Shape: string(job.Result), Cause: job.Cause, From: job.StartedAt, To: job.FinishedAt})
 		}
 	}
-	return all, nil
+	return all
 }
 
 func bad(r plan.Result) bool { return r == plan.Failed || r == plan.Lost }
 
-// excerpt answers the lines around the first failing one near the end of a log, or its last lines.
-func (s *Site) excerpt(id server.LogID) ([]logLine, error) {
+// excerpt answers the lines around the first failing one near the end of a log, or its last lines. A log that cannot be read has
+// none: what is known of the run is shown all the same.
+func (s *Site) excerpt(id server.LogID) []logLine {
 	if id.Epoch == 0 {
-		return nil, nil
+		return nil
 	}
 	lines, err := s.tail(id)
-	if err != nil || len(lines) == 0 {
-		return nil, err
+	if err != nil {
+		s.Log.Warn("no excerpt of a log can be shown", "run", id.Run, "job", id.Job, "activity", id.Activity, "err", err)
+	}
+	if len(lines) == 0 {
+		return nil
 	}
 	from := firstFailing(lines)
 	if from < 0 {
 		from = max(0, len(lines)-excerptLines)
 	}
-	return lines[from:min(len(lines), from+excerptLines)], nil
+	return lines[from:min(len(lines), from+excerptLines)]
 }
 
 // tail answers the last lines of a log.

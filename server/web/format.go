@@ -17,19 +17,24 @@ import (
 // formats are the templates' functions.
 func formats(now func() time.Time) template.FuncMap {
 	return template.FuncMap{
-		"shape":    shape,
-		"jobShape": jobShape,
-		"tries":    tries,
-		"duration": duration,
-		"count":    count,
-		"size":     size,
-		"clock":    clock,
-		"sentence": sentence,
-		"short":    shortCommit,
-		"logPath":  logPath,
-		"ago":      func(t time.Time) string { return took(now(), &t, nil) + " ago" },
-		"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"absolute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
+		"shape":       shape,
+		"jobShape":    jobShape,
+		"tries":       tries,
+		"duration":    duration,
+		"count":       count,
+		"size":        size,
+		"clock":       clock,
+		"sentence":    sentence,
+		"short":       shortCommit,
+		"logPath":     logPath,
+		"attemptPath": attemptPath,
+		"add":         func(a, b int) int { return a + b },
+		"since":       func(t time.Time) string { return took(now(), &t, nil) },
+		"between":     func(from *time.Time, to time.Time) string { return took(now(), from, &to) },
+		"heard":       func(a server.Agent) string { return duration(time.Duration(a.HeardAgo)) },
+		"ago":         func(t time.Time) string { return took(now(), &t, nil) + " ago" },
+		"rfc3339":     func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"absolute":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
 		// took is how long something took, or has taken until now.
 		"took":   func(from, to *time.Time) string { return took(now(), from, to) },
 		"plural": func(n int, one, many string) string { return plural(n, one, many) },
@@ -164,6 +169,15 @@ func sentence(s string) string {
 }
 
 func shortCommit(commit string) string { return commit[:min(len(commit), 8)] }
+
+// attemptPath is the path of the page of an activity's log in the attempt with that epoch; 0 is the current one.
+func attemptPath(run server.RunID, job, activity string, epoch int64) string {
+	path := logPath(run, job, activity)
+	if epoch > 0 {
+		path += fmt.Sprintf("?epoch=%d", epoch)
+	}
+	return path
+}
 
 // logPath is the path of the page of an activity's log.
 func logPath(run server.RunID, job, activity string) string {

@@ -15,8 +15,8 @@ const (
 	newsDeadline = 10 * time.Second
 )
 
-// streamNews tells a page that something about a run changed, or with no run given about any, and nothing else: the page
-// then fetches itself again and takes over what is different. So nothing can be lost, and what a page shows after news is
+// streamNews tells a page that something about a run changed, or with no run given about any, or the server's troubles did, and
+// nothing else: the page then fetches itself again and takes over what is different. So nothing can be lost, and what a page shows after news is
 // what it shows when it is loaded.
 func (s *Site) streamNews(w http.ResponseWriter, r *http.Request) error {
 	run := server.AllRuns
@@ -29,18 +29,20 @@ func (s *Site) streamNews(w http.ResponseWriter, r *http.Request) error {
 	}
 	heard, stop := s.Bell.Listen(run)
 	defer stop()
+	troubled, stopTroubled := s.Troubles.Listen()
+	defer stopTroubled()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	if err := sendNews(w, r, heard); err != nil && r.Context().Err() == nil {
+	if err := sendNews(w, r, heard, troubled); err != nil && r.Context().Err() == nil {
 		s.Log.DebugContext(r.Context(), "a page is gone", "err", err)
 	}
 	return nil
 }
 
 // sendNews runs until the client or the server ends. The first news comes at once: the page may be old already.
-func sendNews(w http.ResponseWriter, r *http.Request, heard <-chan struct{}) error {
+func sendNews(w http.ResponseWriter, r *http.Request, heard, troubled <-chan struct{}) error {
 	rc := http.NewResponseController(w)
 	beat := time.NewTicker(newsBeat)
 	defer beat.Stop()
@@ -64,6 +66,8 @@ func sendNews(w http.ResponseWriter, r *http.Request, heard <-chan struct{}) err
 		case <-r.Context().Done():
 			return r.Context().Err()
 		case <-heard:
+			event, pause = "change", time.After(newsPause)
+		case <-troubled:
 			event, pause = "change", time.After(newsPause)
 		case <-beat.C:
 			event, pause = "beat", time.After(0)

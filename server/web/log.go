@@ -23,8 +23,10 @@ const contextLines = 12
 type logView struct {
 	Run      server.Run
 	Title    string
-	Job      server.Job
+	Job      server.Job // as it was in the attempt that is shown
 	Activity server.Activity
+	Epoch    int64  // of the earlier attempt that the URL asks for; 0 shows the current one, whichever it is
+	Attempts int    // at the job, the current one included
 	Previous string // names of the activities beside it; empty at the ends
 	Next     string
 	API      string // path of the log in the API
@@ -42,9 +44,26 @@ type logView struct {
 	AtEnd    bool // the page is opened at the log's end
 }
 
+// Path is that of the page of another activity, in the same attempt.
+func (v logView) Path(activity string) string {
+	return attemptPath(v.Run.ID, v.Job.Name, activity, v.Epoch)
+}
+
+// Attempt is the number of the one that is shown.
+func (v logView) Attempt() int { return len(v.Job.Attempts) + 1 }
+
+// Query is what links within the page begin with.
+func (v logView) Query() string {
+	if v.Epoch == 0 {
+		return "?"
+	}
+	return fmt.Sprintf("?epoch=%d&", v.Epoch)
+}
+
 // A logLine is a line as it is shown.
 type logLine struct {
 	Number   int64
+	Link     string // to it on the page of the log
 	Text     string
 	Pieces   []piece
 	Time     time.Duration
@@ -65,6 +84,9 @@ func (s *Site) showLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := logView{Run: run, Title: titleOf(run)}
+	if view.Epoch, err = parseEpoch(r.URL.Query().Get("epoch")); err != nil {
+		return err
+	}
 	if err := view.find(r.PathValue("job"), r.PathValue("activity")); err != nil {
 		return err
 	}
@@ -86,16 +108,19 @@ func (v *logView) find(job, activity string) error {
 		if j.Name != job {
 			continue
 		}
-		for i, a := range j.Activities {
+		if err := v.pick(j); err != nil {
+			return err
+		}
+		for i, a := range v.Job.Activities {
 			if a.Name != activity {
 				continue
 			}
-			v.Job, v.Activity = j, a
+			v.Activity = a
 			if i > 0 {
-				v.Previous = j.Activities[i-1].Name
+				v.Previous = v.Job.Activities[i-1].Name
 			}
-			if i+1 < len(j.Activities) {
-				v.Next = j.Activities[i+1].Name
+			if i+1 < len(v.Job.Activities) {
+				v.Next = v.Job.Activities[i+1].Name
 			}
 			v.API = "/api/v1" + logPath(v.Run.ID, job, activity) + "/log"
 			return nil
@@ -104,15 +129,33 @@ func (v *logView) find(job, activity string) error {
 	return server.Errorf(server.NotFound, "run %d has no activity %q in a job %q", v.Run.ID, activity, job)
 }
 
+// pick takes the attempt at the job that the URL asks for.
+func (v *logView) pick(j server.Job) error {
+	v.Job, v.Attempts = j, len(j.Attempts)+1
+	if v.Epoch == 0 {
+		return nil
+	}
+	if v.Epoch == j.LogEpoch() {
+		v.Epoch = 0
+		return nil
+	}
+	old, ok := j.AsOf(v.Epoch)
+	if !ok {
+		return server.Errorf(server.NotFound, "job %s of run %d has no attempt with the epoch %d", j.Title(), v.Run.ID, v.Epoch)
+	}
+	v.Job = old
+	return nil
+}
+
 func (v *logView) logID() server.LogID {
-	return server.LogID{Run: v.Run.ID, Job: v.Job.Name, Epoch: v.Job.Epoch, Activity: v.Activity.Name}
+	return server.LogID{Run: v.Run.ID, Job: v.Job.Name, Epoch: v.Job.LogEpoch(), Activity: v.Activity.Name}
 }
 
 // readWindow reads the lines that the page shows first: those that the URL marks, else the first failing ones of a log
 // that failed, else the end.
 func (s *Site) readWindow(v *logView) error {
 	over := v.Job.LogOver(v.Activity)
-	if v.Job.Epoch == 0 {
+	if v.Job.LogEpoch() == 0 {
 		v.Digits, v.Info.Finished = 1, over
 		return nil
 	}
@@ -143,6 +186,7 @@ func (s *Site) readWindow(v *logView) error {
 	v.Lines = showLines(lines)
 	for i := range v.Lines {
 		n := v.Lines[i].Number
+		v.Lines[i].Link = fmt.Sprintf("%sL=%d", v.Query(), n)
 		v.Lines[i].Selected = v.Selected.From <= n && n <= v.Selected.To
 	}
 	v.AtEnd = v.Selected.From == 0 && v.Failing == 0
@@ -162,7 +206,7 @@ func showLines(lines []server.LogLine) []logLine {
 	out := make([]logLine, 0, len(lines))
 	for _, l := range lines {
 		text, spans := terminal.Line(l.Text)
-		shown := logLine{Number: l.Number, Text: text, Pieces: pieces(text, spans), Time: l.Time, Stderr: l.Stderr}
+		shown := logLine{Number: l.Number, Link: fmt.Sprintf("?L=%d", l.Number), Text: text, Pieces: pieces(text, spans), Time: l.Time, Stderr: l.Stderr}
 		if int64(len(l.Text)) < l.Bytes {
 			shown.Cut = l.Bytes
 		}
@@ -200,6 +244,18 @@ func parseLines(text string) (lineRange, error) {
 		return lineRange{}, server.Errorf(server.Invalid, "L=%q: give the number of a line, or of two as in 500-510", text)
 	}
 	return lineRange{from, to}, nil
+}
+
+// parseEpoch reads the epoch of an attempt; 0 if there is none.
+func parseEpoch(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	epoch, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || epoch < 1 {
+		return 0, server.Errorf(server.Invalid, "epoch=%q: give a number from 1", text)
+	}
+	return epoch, nil
 }
 
 // preference reads a switch that the script keeps in a cookie, so that the server renders what the person chose.

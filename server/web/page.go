@@ -28,6 +28,8 @@ type frame struct {
 	Full     bool   // the page fills the window and scrolls within
 	SignedIn bool
 	Version  string
+	// Troubles are the server's; they are shown to who is signed in.
+	Troubles []server.Trouble
 	// Live is the URL of the stream of the page's news; empty if there will be none. Poll says to look every few seconds
 	// as well, for what no news tells of.
 	Live string
@@ -66,6 +68,9 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, name string, f frame
 func (s *Site) showStatus(w http.ResponseWriter, r *http.Request, status int, name string, f frame) error {
 	f.SignedIn = server.ActorOf(r.Context()) != ""
 	f.Version = s.Version
+	if f.SignedIn {
+		f.Troubles = s.Troubles.All()
+	}
 	if c, err := r.Cookie("tutti_theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
 		f.Theme = c.Value
 	}
@@ -85,8 +90,9 @@ func (s *Site) showStatus(w http.ResponseWriter, r *http.Request, status int, na
 
 // showError answers with a page that says what is wrong.
 func (s *Site) showError(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
-		return // nobody waits for an answer any more
+	if r.Context().Err() != nil { // nobody waits any more, or the server ends; an empty answer would be a page without anything on it
+		http.Error(w, "the server is being stopped", http.StatusServiceUnavailable)
+		return
 	}
 	status, message := s.Status(err), "Something went wrong in the server; its log says what"
 	var e *server.Error
@@ -100,6 +106,9 @@ func (s *Site) showError(w http.ResponseWriter, r *http.Request, err error) {
 		Name    string
 		Message string
 	}{status, http.StatusText(status), sentence(message)}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Refresh", "5") // it comes back by itself
+	}
 	f := frame{Title: view.Name, Icon: "failed", View: view}
 	if err := s.showStatus(w, r, status, "error", f); err != nil {
 		s.Log.ErrorContext(r.Context(), "showing an error failed", "path", r.URL.Path, "err", err)

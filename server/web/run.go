@@ -32,6 +32,7 @@ type wait struct {
 	Shape    string
 	Since    *time.Time
 	For      string
+	Doubt    string           // of a job that runs: its agent is not heard of
 	Approval *server.Approval // that asks a person
 	Answer   string           // what to type after "tutti approve" or "tutti reject"
 }
@@ -45,13 +46,10 @@ func (s *Site) showRun(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := s.Now()
-	view := runView{Run: run, Title: titleOf(run), Waits: waitsOf(run), Graph: drawGraph(run, now), Jobs: tellingJobs(run), Outputs: outputsOf(run), Timeline: drawTimeline(run, now)}
+	view := runView{Run: run, Title: titleOf(run), Failures: s.failures(run), Waits: waitsOf(run), Graph: drawGraph(run, now), Jobs: tellingJobs(run), Outputs: outputsOf(run), Timeline: drawTimeline(run, now)}
 	if run.StartedAt != nil {
 		view.Queued = took(now, &run.CreatedAt, run.StartedAt)
 		view.Ran = took(now, run.StartedAt, run.FinishedAt)
-	}
-	if view.Failures, err = s.failures(run); err != nil {
-		return err
 	}
 	f := frame{Title: fmt.Sprintf("%s · %s #%d", view.Title, run.Project, run.ID), Icon: runIcon(run, view.Waits), Nav: "runs", View: view}
 	if run.State != plan.Done {
@@ -86,10 +84,10 @@ func titleOf(run server.Run) string {
 	return cmp.Or(run.Event.Title, run.Pipeline, "Run of "+run.Project)
 }
 
-// waitsOf lists what the run waits for: people first, since they can do something about it. Jobs that only wait for others
+// waitsOf lists what the run waits for: people first, since they can do something about it, then agents that are not heard of. Jobs that only wait for others
 // in the same run count where no other reason is to be had.
 func waitsOf(run server.Run) []wait {
-	var asked, queued, waiting []wait
+	var asked, queued, doubtful, waiting []wait
 	if run.State == plan.Waiting && run.WaitsFor != "" {
 		return []wait{{Shape: string(run.State), Since: &run.CreatedAt, For: run.WaitsFor}}
 	}
@@ -104,10 +102,13 @@ func waitsOf(run server.Run) []wait {
 			waiting = append(waiting, wait{Job: j.Title(), Shape: string(j.State), For: j.WaitsFor})
 		case j.State == plan.Running:
 			running = true
+			if j.WaitsFor != "" {
+				doubtful = append(doubtful, wait{Job: j.Title(), Shape: string(j.State), Doubt: j.WaitsFor})
+			}
 		}
 	}
 	if len(asked) > 0 || len(queued) > 0 || running {
-		return append(asked, queued...)
+		return slices.Concat(asked, doubtful, queued)
 	}
 	return waiting
 }

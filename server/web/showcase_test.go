@@ -32,12 +32,51 @@ func showcase(t testing.TB) show {
 	s.Append(servertest.LogOf(c, "vet"), string(servertest.Lines(300)), time.Second, false)
 	s.Report(c, "", "", servertest.Running("vet", time.Second))
 	delivery := deliveryRun(s)
+	lost, attempt := lostRun(s)
+	s.Troubles.Set(server.Trouble{Kind: "logs", Text: "the disk of the logs is full (/var/lib/tutti/logs): agents keep what they have; make space there", Since: time.Now().Add(-90 * time.Second), Halts: true})
+	s.Troubles.Set(server.Trouble{Kind: "restored", Text: "the server was restored from a backup of 2026-03-01 02:00: what happened since is not here", Since: time.Now()})
 	return show{s, map[string]string{
 		"runs": "/", "run-failed": fmt.Sprintf("/runs/%d", failed.ID), "run-broken": fmt.Sprintf("/runs/%d", broken.ID),
+		"run-lost": fmt.Sprintf("/runs/%d", lost.ID), "log-again": logPage(lost.ID, "integration", "postgres"),
+		"log-lost":     logPage(lost.ID, "integration", "postgres") + fmt.Sprintf("?epoch=%d", attempt.Epoch),
 		"run-delivery": fmt.Sprintf("/runs/%d", delivery.ID),
 		"run-running":  fmt.Sprintf("/runs/%d", running.ID), "agents": "/agents", "login": "/login?code=x", "error": "/runs/99",
 		"log-failed": logPage(failed.ID, "unit-2", "go-test"), "log-running": logPage(running.ID, "lint", "vet"),
 	}}
+}
+
+// lostRun is a run with all that can befall a job.
+func lostRun(s *servertest.Server) (server.Run, server.Claim) {
+	again := func(j plan.Job, n int) plan.Job {
+		j.Retries = plan.Retries{By: map[plan.Cause]int{plan.CauseLost: n}}
+		return j
+	}
+	deploy := servertest.NewJob("deploy", nil, "roll-out")
+	deploy.Activities[0].SideEffects = true
+	run := s.Run(again(servertest.NewJob("integration", nil, "compile", "postgres"), 2), again(deploy, 1), servertest.NewJob("lint", nil, "vet"),
+		servertest.NewJob("soak", nil, "hammer"))
+	first := s.Start(run.ID, "integration")
+	s.Append(servertest.LogOf(first, "compile"), string(servertest.Lines(20)), time.Second, false)
+	s.Append(servertest.LogOf(first, "postgres"), string(servertest.Lines(40)), time.Second, false)
+	s.Report(first, plan.Lost, "the host of the agent was rebooted while it ran",
+		servertest.Ended("compile", plan.Passed, "", 0, time.Second, nil), servertest.Running("postgres", time.Second))
+	second := s.Start(run.ID, "integration")
+	s.Append(servertest.LogOf(second, "postgres"), string(servertest.Lines(90)), time.Second, false)
+	s.Report(second, "", "", servertest.Ended("compile", plan.Passed, "", 0, time.Second, nil), servertest.Running("postgres", time.Second))
+	s.Doubt(second, "agent lin-07 was last heard of 50 s ago; the job may still run there, and counts as lost in 9 min")
+
+	c := s.Start(run.ID, "deploy")
+	s.Append(servertest.LogOf(c, "roll-out"), "rolling out 1.4.0\n", time.Second, false)
+	s.Report(c, "", "", servertest.Running("roll-out", 0))
+	s.Report(c, plan.Lost, "Docker was restarted while it ran (live-restore is off)")
+	c = s.Start(run.ID, "lint")
+	full := servertest.Ended("vet", plan.Lost, "the agent's disk was full for 10 minutes: no space left on device", 0, time.Second, nil)
+	full.LogIncomplete, full.Omitted = "the agent's disk was full", 123<<20
+	s.Report(c, plan.Lost, "the agent's disk was full for 10 minutes: no space left on device", full)
+	c = s.Start(run.ID, "soak")
+	s.Report(c, plan.Canceled, "canceled by dana; the agent did not confirm within 11m that it ended",
+		servertest.Ended("hammer", plan.Canceled, "canceled by dana; the agent did not confirm within 11m that it ended", 0, time.Second, nil))
+	return run, first
 }
 
 // deliveryRun is a run with a matrix, which waits for a person.

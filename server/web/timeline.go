@@ -54,7 +54,7 @@ func drawTimeline(run server.Run, now time.Time) *timeline {
 		case j.QueuedAt == nil || j.QueuedAt.After(end) || j.Kind != plan.KindJob:
 			continue
 		default:
-			row.Bars = append(row.Bars, s.bar("queue", "queue", j.QueuedAt, orElse(j.StartedAt, j.FinishedAt)))
+			row.Bars = append(row.Bars, s.jobBars(j)...)
 		}
 		for _, a := range j.Activities {
 			if a.StartedAt != nil {
@@ -69,6 +69,20 @@ func drawTimeline(run server.Run, now time.Time) *timeline {
 	t.Height = len(t.Rows)*timelineRowHeight + timelineAxis
 	t.Ticks = s.ticks()
 	return t
+}
+
+// jobBars draws when a job was in the queue, and its earlier attempts.
+func (s scale) jobBars(j server.Job) []bar {
+	var bars []bar
+	queued := j.QueuedAt
+	for i, a := range j.Attempts {
+		bars = append(bars, s.bar("queue", "queue", queued, orElse(a.StartedAt, &a.FinishedAt)))
+		if a.StartedAt != nil {
+			bars = append(bars, s.bar(string(a.Result), fmt.Sprintf("attempt %d", i+1), a.StartedAt, &a.FinishedAt))
+		}
+		queued = &a.FinishedAt
+	}
+	return append(bars, s.bar("queue", "queue", queued, orElse(j.StartedAt, j.FinishedAt)))
 }
 
 // A scale turns times into percentages.

@@ -47,6 +47,9 @@ type Config struct {
 	Logs     Logs
 	Bell     *server.Bell
 	Door     Door
+	// Troubles are what keeps the server from doing all of its work; Dismiss takes down one that is only there to be known.
+	Troubles *server.Troubles
+	Dismiss  func(ctx context.Context, kind string) error
 	// Status answers the HTTP status that says what an error means.
 	Status  func(err error) int
 	Now     func() time.Time
@@ -82,12 +85,14 @@ func (s *Site) Handler() http.Handler {
 		"GET /runs/{id}":         s.showRun,
 		"POST /runs/{id}/cancel": s.cancelRun,
 		"GET /runs/{id}/jobs/{job}/activities/{activity}": s.showLog,
-		"GET /agents":  s.showAgents,
-		"GET /login":   s.showLogin,
-		"POST /login":  s.signIn,
-		"POST /logout": s.signOut,
-		"GET /live":    s.streamNews,
-		"GET /":        s.showNothing,
+		"GET /agents":                   s.showAgents,
+		"GET /login":                    s.showLogin,
+		"POST /login":                   s.signIn,
+		"POST /logout":                  s.signOut,
+		"GET /live":                     s.streamNews,
+		"GET /troubles":                 s.showTroubles,
+		"POST /troubles/{kind}/dismiss": s.dismissTrouble,
+		"GET /":                         s.showNothing,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := show(w, r); err != nil {

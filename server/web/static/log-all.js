@@ -86,25 +86,31 @@ export class AllView {
   async load() {
     if (this.busy) return;
     this.busy = true;
-    for (;;) {
-      const missing = this.missing();
-      if (missing < 0) break;
-      if (!(await this.lines.load(missing * CHUNK + 1)) || !this.box.isConnected) break;
-      this.fill(missing);
+    const tried = new Set(); // in vain: what they lack comes by itself
+    for (let c = this.missing(tried); c >= 0; c = this.missing(tried)) {
+      const had = this.have(c);
+      await this.lines.load(c * CHUNK + 1);
+      if (!this.box.isConnected) break;
+      this.fill(c);
+      if (this.have(c) === had) tried.add(c);
     }
     this.busy = false;
   }
 
-  missing() {
+  /** @param {Set<number>} [but] chunks that do not count */
+  missing(but) {
     const here = chunkOf(Math.max(1, this.first()));
     let best = -1;
-    this.chunks.forEach((chunk, c) => {
+    this.chunks.forEach((_, c) => {
       const want = Math.min(CHUNK, this.lines.total - c * CHUNK);
-      let have = 0;
-      chunk.rows.forEach((row) => row && have++);
-      if (have < want && (best < 0 || Math.abs(c - here) < Math.abs(best - here))) best = c;
+      if (this.have(c) < want && !but?.has(c) && (best < 0 || Math.abs(c - here) < Math.abs(best - here))) best = c;
     });
     return best;
+  }
+
+  /** @param {number} c */
+  have(c) {
+    return this.chunks[c].rows.filter(Boolean).length;
   }
 
   /** Makes the rows of a chunk that have come. @param {number} c */
@@ -119,6 +125,13 @@ export class AllView {
     this.reserve(c);
     this.hold();
     this.onRender();
+  }
+
+  /** Takes a row away, whose line is to come anew. @param {number} n */
+  forget(n) {
+    const chunk = this.chunks[chunkOf(n)];
+    chunk?.rows[(n - 1) % CHUNK]?.remove();
+    if (chunk) chunk.rows[(n - 1) % CHUNK] = undefined;
   }
 
   /** Shows lines that have come or changed. @param {number} from @param {number} count */

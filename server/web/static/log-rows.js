@@ -3,6 +3,9 @@
 
 import { clock, size } from "./time.js";
 
+const epoch = new URLSearchParams(location.search).get("epoch"); // of an earlier attempt, which the page shows
+const query = epoch ? `?epoch=${epoch}&` : "?";
+
 /** @typedef {{text: string, time: number, stderr?: boolean, spans?: [number, string][], bytes?: number}} Line */
 
 /** Makes the row of line n; without a line, one that waits for it. @param {number} n @param {Line} [line] */
@@ -13,7 +16,7 @@ export function makeRow(n, line) {
   row.dataset.n = String(n);
   const link = document.createElement("a");
   link.className = "n";
-  link.href = `?L=${n}`;
+  link.href = `${query}L=${n}`;
   link.dataset.n = String(n);
   link.setAttribute("aria-label", `line ${n}`);
   const time = document.createElement("span");

@@ -187,12 +187,15 @@ export class WindowView {
     this.top = this.el.scrollTop;
   }
 
+  /** Takes a row away, whose line is to come anew. @param {number} n */
+  forget(n) {
+    this.map.get(n)?.remove();
+    this.map.delete(n);
+  }
+
   /** Shows lines that have come or changed. @param {number} from @param {number} count */
   update(from, count) {
-    for (let n = from; n < from + count; n++) {
-      this.map.get(n)?.remove();
-      this.map.delete(n);
-    }
+    for (let n = from; n < from + count; n++) this.forget(n);
     this.size();
     this.render();
     clearTimeout(this.idle);

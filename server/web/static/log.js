@@ -8,13 +8,16 @@ import { Search } from "./log-search.js";
 import { Marks, say } from "./log-marks.js";
 import { listen } from "./log-keys.js";
 import { adoptCuts, makeRow, numberOf } from "./log-rows.js";
-import { Stream } from "./stream.js";
-import { refresh } from "./refresh.js";
+import { Stream, insist } from "./stream.js";
+import { refresh, refreshTroubles, reload } from "./refresh.js";
 import { count } from "./time.js";
 
 const ALL = 10_000; // lines up to which all rows are in the page
 
 const log = /** @type {HTMLElement} */ (document.getElementById("log"));
+
+/** Shows how the activity is now. */
+const header = () => refresh("loghead", "steps");
 
 class Viewer {
   constructor() {
@@ -24,6 +27,7 @@ class Viewer {
     this.lines = new Lines(d.api ?? "", Number(d.epoch), Number(d.total));
     this.following = false;
     this.unseen = 0;
+    this.news = 0; // how often lines came
     log.classList.remove("tail");
     adoptCuts(log);
     for (const link of log.querySelectorAll(".windowed")) link.remove();
@@ -59,39 +63,50 @@ class Viewer {
   live() {
     const next = () => Math.max(1, this.lines.total);
     const keep = Math.min(1000, Math.ceil(innerHeight / 18) + 60);
-    const header = () => refresh("loghead", "steps").catch(() => {});
+    const latest = log.hasAttribute("data-pinned") ? 0 : 1;
     new Stream(
-      () => this.lines.url("/live", { from: next(), keep }),
+      () => this.lines.url("/live", { from: next(), keep, latest }),
       {
         log: (d) => this.add(d),
-        state: (d) => this.changed(d, header),
-        gone: () => location.reload(),
+        state: (d) => this.changed(d),
+        troubles: () => refreshTroubles().catch(() => {}),
+        gone: reload,
         end: () => {
           this.finished = true;
           this.follow(false);
+          this.view.update(1, 0); // what is missing has nobody to wait for any more
           this.status();
-          header();
+          insist(header);
         },
       },
       async () => {
+        await header();
+        const news = this.news;
         const d = await this.lines.fetch("/lines", { from: next(), count: 1000 });
-        if (d.lines.length) this.add(d);
-        header();
+        if (d.lines.length && news === this.news) this.add(d); // else the stream was faster
       },
     );
   }
 
-  /** @param {{state: string, result?: string}} d @param {() => void} header shows it */
-  changed(d, header) {
-    const state = `${d.state} ${d.result ?? ""}`;
+  /** @param {{state: string, result?: string, epoch?: number}} d */
+  changed(d) {
+    const epoch = d.epoch ?? 0;
+    if (epoch !== this.lines.epoch && !this.lines.total) this.lines.epoch = epoch; // the job has begun
+    else if (epoch !== this.lines.epoch) reload();
+    const state = `${d.state} ${d.result ?? ""} ${epoch}`;
     if (state === log.dataset.state) return;
     log.dataset.state = state;
-    header();
+    insist(header);
   }
 
   /** @param {{from: number, total: number, lines: import("./log-rows.js").Line[]}} d */
   add(d) {
     const before = this.lines.total;
+    this.news++;
+    if (before && d.from > before) { // the last line may have been half of one, and its end was left out
+      this.lines.forget(before);
+      this.view.forget(before);
+    }
     this.lines.put(d.from, d.lines);
     this.lines.total = Math.max(before, d.total);
     if (before <= ALL && this.lines.total > ALL) this.lengthen();

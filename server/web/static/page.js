@@ -1,12 +1,14 @@
 // @ts-check
-// What every page does: clocks, the theme, and news.
+// What every page does: clocks, the theme, the server's troubles, and news.
 
 import { runClocks } from "./time.js";
 import { Stream } from "./stream.js";
 import { refresh } from "./refresh.js";
+import { watchTroubles } from "./troubles.js";
 
 runClocks();
 themeButton();
+watchTroubles();
 news();
 
 function themeButton() {
@@ -26,7 +28,7 @@ function news() {
   const url = main.dataset.live;
   let poll = 0;
   const update = async () => {
-    await refresh("main");
+    await refresh("main", "troubles");
     if (main.dataset.live) return;
     clearInterval(poll);
     stream.end();

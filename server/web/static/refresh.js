@@ -2,46 +2,57 @@
 // A page that takes over what is different in itself as the server shows it now. Elements that stay the same stay the
 // same nodes, so focus, selection and scroll positions survive.
 
+import { insist } from "./stream.js";
+
 let running = /** @type {Promise<void> | null} */ (null);
-let again = false;
+let next = /** @type {Promise<void> | null} */ (null);
 
 /** Fetches the page and takes over the parts with these ids. Calls that come while one is under way become one more. */
 export function refresh(/** @type {string[]} */ ...ids) {
-  if (running) {
-    again = true;
-    return running;
-  }
-  running = once(ids).finally(() => {
-    running = null;
-    if (again) {
-      again = false;
-      refresh(...ids);
-    }
+  if (!running) return (running = once(ids).finally(() => (running = null)));
+  next ??= running.catch(() => {}).then(() => {
+    next = null;
+    return refresh(...ids);
   });
-  return running;
+  return next;
 }
 
 async function once(/** @type {string[]} */ ids) {
-  const next = await fetchPage();
+  const next = await fetchPage(location.pathname + location.search);
   document.title = next.title;
   const icon = document.querySelector("link[rel=icon]"), nextIcon = next.querySelector("link[rel=icon]");
   if (icon && nextIcon) morphAttributes(icon, nextIcon);
-  for (const id of ids) {
-    const a = document.getElementById(id), b = next.getElementById(id);
-    if (a && b) morph(a, b);
-  }
+  for (const id of ids) takeOver(id, next);
 }
 
-/** @returns {Promise<Document>} */
-function fetchPage() {
+/** Takes a part of another page over. @param {string} id @param {Document} from */
+function takeOver(id, from) {
+  const a = document.getElementById(id), b = from.getElementById(id);
+  if (a && b) morph(a, b);
+}
+
+/** Shows what troubles the server has now. */
+export async function refreshTroubles() {
+  takeOver("troubles", await fetchPage("/troubles"));
+}
+
+/** Loads the page anew, once the server answers: a page that could not be loaded would never come back. */
+export async function reload() {
+  await insist(() => fetchPage("/troubles"));
+  location.reload();
+}
+
+/** @param {string} path @returns {Promise<Document>} */
+function fetchPage(path) {
   // The one way to a document without making it from a string, which our policy forbids.
   return new Promise((resolve, reject) => {
     const x = new XMLHttpRequest();
-    x.open("GET", location.pathname + location.search);
+    x.open("GET", path);
     x.responseType = "document";
     x.timeout = 10_000;
     x.onload = () => {
-      if (new URL(x.responseURL).pathname !== location.pathname) location.reload(); // signed out
+      // Where the person was signed out, or what is shown is not there any more, only a new page can say so.
+      if (x.status === 401 || x.status === 404 || new URL(x.responseURL).pathname !== new URL(path, location.href).pathname) location.reload();
       else if (x.status === 200 && x.response) resolve(x.response);
       else reject(new Error(`status ${x.status}`));
     };

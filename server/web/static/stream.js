@@ -27,6 +27,7 @@ export class Stream {
     /** @type {(() => void) | null} */
     this.release = null;
     this.failures = 0;
+    this.turn = 0; // of the starts: one that another overtook, or a close, gives up
     this.timer = 0;
     this.hidden = 0;
     document.addEventListener("visibilitychange", () => this.visible());
@@ -38,10 +39,15 @@ export class Stream {
 
   async start() {
     if (this.ended || this.source) return;
+    const turn = ++this.turn;
     this.show(this.failures ? "reconnecting" : "connecting");
-    this.release ??= await slot();
-    if (this.ended || this.source) return;
-    if (!this.release) {
+    const release = this.release ?? (await slot());
+    if (turn !== this.turn || this.ended) {
+      if (release !== this.release) release?.();
+      return;
+    }
+    this.release = release;
+    if (!release) {
       this.startPolling();
       return;
     }
@@ -61,14 +67,16 @@ export class Stream {
   }
 
   startPolling() {
-    this.show("polling");
+    const turn = this.turn;
+    if (!this.failures) this.show("polling");
     this.after(POLL, async () => {
       try {
         if (!document.hidden) await this.poll();
+        this.failures = 0;
       } catch {
-        this.show("reconnecting");
+        this.failures++;
       }
-      this.start();
+      if (turn === this.turn) this.start();
     });
   }
 
@@ -85,6 +93,8 @@ export class Stream {
     const wait = Math.min(10_000, 500 * 2 ** Math.min(this.failures, 5)) * (0.75 + Math.random() / 2);
     this.show("reconnecting", wait);
     this.after(wait, () => this.start());
+    // A stream may fail where a page does not: because of a proxy, or because the page is not there any more.
+    if (this.failures > 1) this.poll().catch(() => {});
   }
 
   restart() {
@@ -105,6 +115,7 @@ export class Stream {
   }
 
   close(keepSlot = false) {
+    this.turn++;
     clearTimeout(this.timer);
     this.source?.close();
     this.source = null;
@@ -134,6 +145,17 @@ export class Stream {
     if (el.textContent !== text) el.textContent = text;
     el.dataset.state = state;
     el.hidden = false;
+  }
+}
+
+/** Does something, again and again until it succeeds. @param {() => Promise<unknown>} act */
+export async function insist(act) {
+  for (let pause = 250; ; pause = Math.min(2 * pause, 5_000)) {
+    try {
+      return await act();
+    } catch {
+      await new Promise((go) => setTimeout(go, pause * (0.75 + Math.random() / 2)));
+    }
   }
 }
 
