@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tutti-ci/tutti/server"
+	"github.com/tutti-ci/tutti/server/api/client"
 )
 
 func projectsCommand(con console) *cobra.Command {
@@ -74,16 +77,18 @@ func agentsCommand(con console) *cobra.Command {
 		Short: "List the agents of a server, what they do, and why one cannot work",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			agents, err := flags.client().Agents(cmd.Context())
+			c := flags.client()
+			agents, err := c.Agents(cmd.Context())
 			if err != nil {
 				return err
 			}
+			printTroubles(cmd.Context(), con, c)
 			if flags.json {
 				return printJSON(con.Out, map[string]any{"agents": orEmpty(agents)})
 			}
 			rows := [][]string{{"AGENT", "STATE", "JOBS", "LABELS", "VERSION", "PROBLEM"}}
 			for _, a := range agents {
-				rows = append(rows, []string{a.Name, stateOfAgent(a), jobsOfAgent(a), strings.Join(a.Labels, " "), a.Version, a.Problem})
+				rows = append(rows, []string{a.Name, stateOfAgent(a), jobsOfAgent(a), strings.Join(a.Labels, " "), a.Version, problemOf(a)})
 			}
 			return printTable(con.Out, rows)
 		},
@@ -92,8 +97,40 @@ func agentsCommand(con console) *cobra.Command {
 	return cmd
 }
 
+// printTroubles says beside what was asked for what is wrong with the server. That this cannot be found out is no trouble of the
+// command's.
+func printTroubles(ctx context.Context, con console, c *client.Client) {
+	troubles, err := c.Troubles(ctx)
+	if err != nil {
+		return
+	}
+	for _, t := range troubles {
+		halts := ""
+		if t.Halts {
+			halts = ", no new job starts"
+		}
+		fmt.Fprintf(con.Err, "tutti: trouble (%s%s) since %s: %s\n", t.Kind, halts, t.Since.Local().Format(time.DateTime), t.Text)
+	}
+}
+
+// problemOf is what an admin should know of an agent.
+func problemOf(a server.Agent) string {
+	var parts []string
+	if a.Suspect {
+		parts = append(parts, "not heard of for "+time.Duration(a.HeardAgo).String())
+	}
+	for _, text := range []string{a.Problem, a.Note} {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
 func stateOfAgent(a server.Agent) string {
 	switch {
+	case a.Suspect:
+		return "silent"
 	case !a.Online:
 		return "offline"
 	case a.Problem != "":

@@ -1,33 +1,27 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-ci/tutti/agent"
 	"github.com/tutti-ci/tutti/executor/docker"
 )
 
-// agentConfig is what an agent can be told.
-type agentConfig struct {
-	Server, Token string
-	Data          string
-	Name          string
-	Labels        []string
-	Capacity      int
-	MemoryText    string
-	Memory        int64 // bytes; 0 is no limit
-}
-
 // An agentProcess is an agent, wired to Docker.
 type agentProcess struct {
-	agent  agent.Agent
+	*agent.Agent
 	engine *docker.Engine
+	source *agentSource // nil if there is nothing to reload
+	config atomic.Pointer[agentConfig]
 }
 
 // openAgent makes an agent. The caller runs it, which closes it.
@@ -42,21 +36,59 @@ func openAgent(cfg agentConfig, log *slog.Logger) (*agentProcess, error) {
 		}
 	}
 	engine, err := docker.New(docker.Config{
-		DataDir: filepath.Join(cfg.Data, "docker"), AgentID: id, Memory: cfg.Memory, Log: log,
+		DataDir: filepath.Join(cfg.Data, engineFolder), AgentID: id, Memory: cfg.Memory, LogLimit: cfg.LogLimit,
+		MinFree: max(cmp.Or(cfg.MinFree, defaultMinFree), 0), Log: log, Trap: trap(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing Docker: %w", err)
 	}
-	return &agentProcess{engine: engine, agent: agent.Agent{
+	a := &agentProcess{engine: engine, Agent: &agent.Agent{
 		ServerURL: cfg.Server, Token: cfg.Token, DataDir: cfg.Data, Name: cfg.Name, Labels: cfg.Labels, Capacity: cfg.Capacity,
-		Version: version, Engine: engine, Log: log,
-	}}, nil
+		Version: version, Engine: engine, Log: log, MinFree: cfg.MinFree, KeepLogs: cfg.KeepLogs, Trap: trap(),
+	}}
+	a.config.Store(&cfg)
+	return a, nil
+}
+
+// drainLimit answers for how long a drain may last.
+func (a *agentProcess) drainLimit() time.Duration { return a.config.Load().DrainLimit }
+
+// reload reads the configuration again and goes on with it. It says what is so now.
+func (a *agentProcess) reload() (string, error) {
+	if a.source == nil {
+		return "", errors.New("this agent has nothing that could be read again")
+	}
+	was := a.config.Load()
+	cfg, err := a.source.read()
+	if err != nil {
+		return "", err
+	}
+	if cfg.Name == "" {
+		cfg.Name = was.Name
+	}
+	if !a.source.alone {
+		cfg.Server, cfg.Data, cfg.Token = was.Server, was.Data, was.Token
+	}
+	a.config.Store(&cfg)
+	a.engine.SetMemory(cfg.Memory)
+	a.Reload(agent.Settings{
+		Token: cfg.Token, Name: cfg.Name, Labels: cfg.Labels, Capacity: cfg.Capacity, MinFree: cfg.MinFree, KeepLogs: cfg.KeepLogs,
+	})
+	said := fmt.Sprintf("the agent is called %s, runs %d jobs at once, and has the labels %v", cfg.Name, cfg.Capacity, cfg.Labels)
+	for name, changed := range map[string]bool{
+		"server": cfg.Server != was.Server, "data": cfg.Data != was.Data, "log-limit": cfg.LogLimit != was.LogLimit,
+	} {
+		if changed {
+			said += fmt.Sprintf("; --%s counts from the next start on (tutti agent handoff)", name)
+		}
+	}
+	return said, nil
 }
 
 // Run runs the agent until ctx ends, and closes it.
 func (a *agentProcess) Run(ctx context.Context) error {
 	defer freeAfterStart().Stop()
-	return a.agent.Run(ctx)
+	return a.Agent.Run(ctx)
 }
 
 // freeAfterStart gives the memory that only the start needed back to the machine, some moments later: several megabytes,

@@ -58,7 +58,7 @@ func decisionCommand(con console, verb, short, done string, decide func(*client.
 
 // theQuestion answers the name of the only approval of a run that waits for an answer.
 func theQuestion(ctx context.Context, src source, id server.RunID) (string, error) {
-	run, err := src.Run(ctx, id)
+	run, err := src.RunPatiently(ctx, id)
 	if err != nil {
 		return "", err
 	}

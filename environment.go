@@ -15,7 +15,7 @@ import (
 func flagsFromEnvironment(flags *pflag.FlagSet) error {
 	var failure error
 	flags.VisitAll(func(f *pflag.Flag) {
-		name := "TUTTI_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := variableOf(f.Name)
 		value, ok := os.LookupEnv(name)
 		if f.Changed || !ok || failure != nil || f.Name == "help" || f.Name == "version" || strings.HasPrefix(name+"_", variablePrefix) {
 			return
@@ -25,6 +25,11 @@ func flagsFromEnvironment(flags *pflag.FlagSet) error {
 		}
 	})
 	return failure
+}
+
+// variableOf is the variable of a flag.
+func variableOf(flag string) string {
+	return "TUTTI_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // defaultDataDir is where a server keeps its data when nobody says otherwise.

@@ -16,11 +16,11 @@ import (
 type lateSource struct{ asked int }
 
 var lateJobs = []server.Job{
-	{Name: "list"}, {Name: "test", Kind: plan.KindMatrix},
-	{Name: "test.1", Of: "test", Matrix: []plan.Value{{Name: "go", Value: []byte(`"1.26"`)}}},
+	{Name: "list", State: plan.Running, Epoch: 1}, {Name: "test", Kind: plan.KindMatrix},
+	{Name: "test.1", State: plan.Running, Epoch: 1, Of: "test", Matrix: []plan.Value{{Name: "go", Value: []byte(`"1.26"`)}}},
 }
 
-func (s *lateSource) Run(context.Context, server.RunID) (server.Run, error) {
+func (s *lateSource) RunPatiently(context.Context, server.RunID) (server.Run, error) {
 	s.asked++
 	known := 2
 	if s.asked > 1 {
@@ -44,8 +44,8 @@ func (s *lateSource) Changes(_ context.Context, _ server.RunID, _ int64, change 
 	return nil
 }
 
-func (s *lateSource) Log(_ context.Context, _ server.RunID, job, activity string, _ int64, _ bool, w io.Writer) error {
-	_, err := fmt.Fprintf(w, "log of %s/%s\n", job, activity)
+func (s *lateSource) LogOf(_ context.Context, id server.LogID, _ int64, _ bool, w io.Writer) error {
+	_, err := fmt.Fprintf(w, "log of %s/%s\n", id.Job, id.Activity)
 	return err
 }
 
@@ -67,7 +67,7 @@ func TestFollowLearnsOfJobsThatAppearLate(t *testing.T) {
 
 func TestLogsOfAMatrix(t *testing.T) {
 	src := &lateSource{asked: 1}
-	run, _ := src.Run(t.Context(), 1)
+	run, _ := src.RunPatiently(t.Context(), 1)
 	for i := range run.Jobs {
 		if run.Jobs[i].Kind == plan.KindJob {
 			run.Jobs[i].Activities = []server.Activity{{Name: "unit"}}

@@ -21,6 +21,7 @@ type hostConfig struct {
 // they would between two machines.
 type host struct {
 	Server *serverProcess
+	Agent  *agentProcess
 
 	endAgent, endServer context.CancelFunc
 	agent, server       sync.WaitGroup
@@ -48,7 +49,7 @@ func startHost(ctx context.Context, cfg hostConfig) (*host, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	h := &host{Server: s, failed: make(chan struct{})}
+	h := &host{Server: s, Agent: a, failed: make(chan struct{})}
 	serverCtx, endServer := context.WithCancel(ctx)
 	agentCtx, endAgent := context.WithCancel(ctx)
 	h.endServer, h.endAgent = endServer, endAgent

@@ -28,25 +28,32 @@ var mayImport = map[string][]string{
 	"executor/shim":       {"executor/shim/..."},
 	"executor/enginetest": {"dsl/plan", "executor", "executor/shim/..."},
 	"agent/wire":          {"dsl/plan"},
+	// What both ends decide, without a clock, a disk or a connection. Its simulator is for tests only.
+	"agent/protocol": {"dsl/plan", "agent/wire"},
 	// The agent knows no HCL and no Docker.
-	"agent":  {"dsl/plan", "executor", "agent/wire"},
+	"agent":  {"dsl/plan", "executor", "agent/wire", "agent/protocol"},
 	"server": {"dsl/plan"},
 	// The adapters of the server know its nouns, and never each other.
+	"server/clock":      {"server"},
+	"server/durable":    {},
+	"server/backup":     {"server", "server/durable"},
 	"server/store":      {"server", "dsl/plan"},
 	"server/queue":      {"server", "dsl/plan"},
 	"server/flow":       {"server", "dsl", "dsl/plan"},
-	"server/logs":       {"server"},
-	"server/auth":       {"server"},
+	"server/logs":       {"server", "server/durable"},
+	"server/auth":       {"server", "server/durable"},
 	"server/terminal":   {},
-	"server/forge":      {"server"},
+	"server/forge":      {"server", "server/durable"},
 	"server/trigger":    {"server", "dsl", "dsl/plan"},
-	"server/gateway":    {"server", "dsl/plan", "agent/wire"},
+	"server/gateway":    {"server", "dsl/plan", "agent/wire", "agent/protocol"},
 	"server/api":        {"server", "dsl/plan", "server/terminal"},
 	"server/api/client": {"server"},
 	"server/web":        {"server", "dsl/plan", "server/terminal"},
 	// servertest is for tests only, and wires as main does.
 	"server/servertest": {"server/...", "dsl/plan"},
 	"scripts":           {"server", "server/api/client"},
+	// The faults talk as agents do, and never look into what they hurt.
+	"scripts/faulting": {"dsl/plan", "server", "server/api/client", "agent/wire", "agent/wire/wiretest", "scripts/faulting/..."},
 }
 
 // onlyHome says where alone a library may be imported, so that it can be replaced.

@@ -10,6 +10,7 @@ import (
 // nodes are the jobs of a run, as a view knows them.
 type nodes struct {
 	jobs  map[string]server.Job // by their names
+	ran   map[string]bool       // jobs that an agent had
 	local bool                  // the run is over with this process, which answers its approvals
 }
 
@@ -18,6 +19,17 @@ func (n nodes) learn(jobs []server.Job) {
 	for _, j := range jobs {
 		n.jobs[j.Name] = j
 	}
+}
+
+// newNodes makes nodes that know nothing yet.
+func newNodes() nodes { return nodes{jobs: map[string]server.Job{}, ran: map[string]bool{}} }
+
+// logTitle names an activity in an attempt at its job: "test/unit", "test/unit (attempt 2)".
+func (n nodes) logTitle(job, activity string, attempt int) string {
+	if attempt < 2 {
+		return n.title(job, activity)
+	}
+	return fmt.Sprintf("%s (attempt %d)", n.title(job, activity), attempt)
 }
 
 // title names a job, or one of its activities, for people: "test (go 1.26)/unit".
@@ -32,13 +44,19 @@ func (n nodes) title(job, activity string) string {
 	return title
 }
 
-// news is what a person has to hear of a change of a job that no log tells: that it is skipped and why, or that a person is
-// asked, and what came of it. It is empty for all else.
+// news is what a person has to hear of a change of a job that no log tells: that it is skipped and why, that a person is
+// asked, and what came of it, that it was lost and is begun anew, or that it survived something. It is empty for all else.
 func (n nodes) news(ch server.Change) string {
 	j := n.jobs[ch.Job]
+	again := ch.State == plan.Queued && n.ran[ch.Job]
+	n.ran[ch.Job] = ch.State == plan.Running || ch.Kind != "job" && n.ran[ch.Job]
 	switch {
 	case ch.Kind != "job":
 		return ""
+	case again:
+		return "queued again: " + ch.Cause
+	case ch.Note != "":
+		return ch.Note
 	case j.Kind == plan.KindApproval && ch.State == plan.Done && ch.Result != plan.Skipped:
 		return answer(j)
 	case j.Kind == plan.KindApproval && asks(j) && n.local:

@@ -24,7 +24,8 @@ pipeline "ci" {
   on "schedule" { cron = "0 4 * * *" }
   concurrency { group = "ci-${coalesce(event.branch, "none")}" }
   job "test" {
-    image = "golang:${matrix.go}"
+    image   = "golang:${matrix.go}"
+    retries = { lost = 2 }
     matrix {
       axes         = { go = ["1.25", "1.26"] }
       max_parallel = 1
@@ -52,6 +53,7 @@ pipeline "ci" {
   job "deploy" {
     needs       = [approval.release]
     environment = "production"
+    fence       = "30m"
     agent { labels = ["zone=eu"] }
     activity "send" {
       use  = def.send
@@ -59,6 +61,7 @@ pipeline "ci" {
     }
     activity "tell" {
       image         = "alpine:3.20"
+      side_effects  = true
       run_on        = "always"
       allow_failure = true
       env           = { TOKEN = secret.token }
@@ -86,9 +89,11 @@ pipeline ci
   one at a time in group "ci-main"; a newcomer waits
   job test: 2 instances, at most 1 side by side
     test (go 1.25), at most 1h
+      begun anew when it was lost, at most 2 times
       unit in golang:1.25, tried again for lost 2, oom 1: sh script: go vet ./... … (1 more lines)
       puts out cover (number)
     test (go 1.26), at most 1h
+      begun anew when it was lost, at most 2 times
       unit in golang:1.26, tried again for lost 2, oom 1: sh script: go vet ./... … (1 more lines)
       puts out cover (number)
   job docs
@@ -96,9 +101,10 @@ pipeline ci
   approval release, after test, docs (which may be skipped)
     asks dana, for at most 72h: Release?
   job deploy, after release, test, to production, on an agent with zone=eu
+    ended when the server was not heard of for 30m
     secrets: token
     send, which is def.send, in alpine:3.20: a command that is known later
-    tell in alpine:3.20, whatever happened above, may fail: sh script: true
+    tell in alpine:3.20, whatever happened above, may fail, with side effects: sh script: true
     known when what it needs has ended: "with" of activity "send" = { what = "to ${var.region}: ${join(",", [for r in job.test.each : tostring(coalesce(r.outputs.cover, 0))])}" }
     known when what it needs has ended: "command" of activity "send" = ["echo", input.what]
     known just before the activity: "env" of activity "tell" = { TOKEN = secret.token }

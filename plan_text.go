@@ -148,6 +148,12 @@ func (t planText) job(depth int, what string, j plan.Job) {
 	if t.skipped(depth+1, j.Skip) {
 		return
 	}
+	if n := j.Retries.By[plan.CauseLost]; n > 0 {
+		t.line(depth+1, "begun anew when it was lost, at most %d %s", n, plural(n, "time", "times"))
+	}
+	if j.Fence > 0 {
+		t.line(depth+1, "ended when the server was not heard of for %s", j.Fence)
+	}
 	if j.Concurrency != nil {
 		t.line(depth+1, "one at a time in %s", concurrencyText(j.Concurrency))
 	}
@@ -180,6 +186,9 @@ func (t planText) activity(depth int, j plan.Job, a plan.Activity) {
 		condition += ", may fail"
 	}
 	condition += retriesText(a.Retries)
+	if a.SideEffects {
+		condition += ", with side effects"
+	}
 	does := doing(a)
 	if t.commandLate(j, a) {
 		does = "a command that is known later"

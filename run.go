@@ -53,7 +53,7 @@ Exit codes: 0 passed, 1 failed or not a valid pipeline, 2 wrong usage, 3 no Dock
 				return err
 			}
 			if spec.Memory, err = parseSize(memory); err != nil {
-				return err
+				return misused("--memory %v", err)
 			}
 			if spec.Settings, spec.Secrets, err = settings.read(); err != nil {
 				return err
@@ -83,7 +83,10 @@ func (l localRun) run(ctx context.Context, con console) (err error) {
 	if err := l.check(con, tree); err != nil {
 		return err
 	}
-	data, err := os.MkdirTemp("", "tutti-run-")
+	if err := sweepAbandoned(ctx, os.TempDir()); err != nil {
+		fmt.Fprintf(con.Err, "tutti: %v\n", err) // it is not this run's trouble
+	}
+	data, err := os.MkdirTemp("", runFolder)
 	if err != nil {
 		return fmt.Errorf("making a folder for the run: %w", err)
 	}

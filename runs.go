@@ -32,7 +32,7 @@ func triggerCommand(con console) *cobra.Command {
 			if len(args) == 2 {
 				req.Pipeline = args[1]
 			}
-			c := flags.client()
+			c := patient(con, flags.client())
 			run, err := c.Start(cmd.Context(), args[0], req)
 			if err != nil {
 				return err
@@ -107,10 +107,12 @@ func runsCommand(con console) *cobra.Command {
 		Short: "List runs, the newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			runs, err := flags.client().Runs(cmd.Context(), project, limit)
+			c := flags.client()
+			runs, err := c.Runs(cmd.Context(), project, limit)
 			if err != nil {
 				return err
 			}
+			printTroubles(cmd.Context(), con, c)
 			if flags.json {
 				return printJSON(con.Out, map[string]any{"runs": orEmpty(runs)})
 			}
@@ -148,7 +150,7 @@ func watchCommand(con console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return watch(cmd.Context(), con, flags.client(), id, watchOptions{JSON: flags.json, Page: true})
+			return watch(cmd.Context(), con, patient(con, flags.client()), id, watchOptions{JSON: flags.json, Page: true})
 		},
 	}
 	flags.register(cmd)
@@ -184,6 +186,12 @@ func watch(ctx context.Context, con console, c *client.Client, id server.RunID, 
 	return unlessGood(run)
 }
 
+// patient makes a client say when it waits for a server that is away.
+func patient(con console, c *client.Client) *client.Client {
+	c.Waiting = func(err error) { fmt.Fprintf(con.Err, "tutti: %v; trying again\n", err) }
+	return c
+}
+
 // unlessGood answers the error that carries the exit code of a run that did not pass.
 func unlessGood(run server.Run) error {
 	if code := codeOfRun(run); code != exitOK {
@@ -194,11 +202,12 @@ func unlessGood(run server.Run) error {
 
 func logsCommand(con console) *cobra.Command {
 	var flags clientFlags
-	var followLog bool
+	var opts logOptions
 	cmd := &cobra.Command{
 		Use:   "logs RUN [JOB[/ACTIVITY]]",
 		Short: "Print the logs of a run, of one of its jobs, or of one activity",
 		Long: `Prints logs byte for byte. The log of one activity comes alone; those of several each follow a line that names them.
+Of a job that was lost and begun anew, the last attempt is printed, or the one that --attempt names.
 With --json each log is a JSON object on a line of its own, with its text as far as it is UTF-8.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -206,15 +215,19 @@ With --json each log is a JSON object on a line of its own, with its text as far
 			if err != nil {
 				return err
 			}
-			what := ""
 			if len(args) == 2 {
-				what = args[1]
+				opts.What = args[1]
 			}
-			return printLogs(cmd.Context(), con, flags.client(), id, what, followLog, flags.json)
+			if opts.Attempt < 0 || opts.Attempt > 0 && opts.What == "" {
+				return misused("--attempt takes the number of an attempt at a JOB, from 1")
+			}
+			opts.JSON = flags.json
+			return printLogs(cmd.Context(), con, patient(con, flags.client()), id, opts)
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().BoolVarP(&followLog, "follow", "f", false, "go on until what is printed is done")
+	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on until what is printed is done")
+	cmd.Flags().IntVar(&opts.Attempt, "attempt", 0, "which attempt at the job, from 1; by default the last one")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
 	"regexp"
@@ -18,14 +19,27 @@ func parseSize(text string) (int64, error) {
 	}
 	m := sizeForm.FindStringSubmatch(strings.ToLower(text))
 	if m == nil {
-		return 0, misused("--memory %q is not a size such as 512m or 2g", text)
+		return 0, fmt.Errorf("%q is not a size such as 512m or 2g", text)
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	shift := map[string]int{"": 0, "k": 10, "m": 20, "g": 30}[m[2]]
 	if err != nil || n > math.MaxInt64>>shift {
-		return 0, misused("--memory %q is too large", text)
+		return 0, fmt.Errorf("%q is too large", text)
 	}
 	return n << shift, nil
+}
+
+// formatSize writes a size as parseSize reads it.
+func formatSize(n int64) string {
+	for _, unit := range []struct {
+		shift int
+		name  string
+	}{{30, "g"}, {20, "m"}, {10, "k"}} {
+		if n > 0 && n%(1<<unit.shift) == 0 {
+			return strconv.FormatInt(n>>unit.shift, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // defaultCapacity is how many jobs an agent runs at once unless told: one a processor.

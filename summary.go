@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,9 +85,13 @@ func summaryOf(j server.Job) []summaryRow {
 		rows = append(rows, summaryRow{j.Title() + "/" + a.Name, took(a.StartedAt, a.FinishedAt), a.Result, verdict(a.Result, a.Cause, false) + tries(a)})
 		spoken = spoken || a.Result == j.Result
 	}
+	for i, a := range slices.Backward(j.Attempts) {
+		lost := summaryRow{fmt.Sprintf("%s (attempt %d)", j.Title(), i+1), took(a.StartedAt, &a.FinishedAt), a.Result, verdict(a.Result, "on agent "+a.Agent+": "+a.Cause, false)}
+		rows = slices.Insert(rows, 0, lost)
+	}
 	whole := summaryRow{j.Title(), took(j.StartedAt, j.FinishedAt), j.Result, verdict(j.Result, j.Cause, false)}
 	switch {
-	case j.Result == plan.Skipped, len(rows) == 0:
+	case j.Result == plan.Skipped, len(j.Activities) == 0:
 		return []summaryRow{whole}
 	case j.Result == plan.Lost, !spoken: // which may have nothing to do with any of its activities
 		rows = append(rows, whole)
@@ -121,6 +126,12 @@ func whereTimeWent(run server.Run) string {
 		jobs += j.FinishedAt.Sub(*j.StartedAt)
 		if j.QueuedAt != nil {
 			queue += j.StartedAt.Sub(*j.QueuedAt)
+		}
+		for _, a := range j.Attempts { // which were no waiting
+			if a.StartedAt != nil {
+				jobs += a.FinishedAt.Sub(*a.StartedAt)
+				queue -= a.FinishedAt.Sub(*a.StartedAt)
+			}
 		}
 		for _, a := range j.Activities {
 			if a.StartedAt != nil && a.FinishedAt != nil {

@@ -1,14 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,41 +19,52 @@ func (c *serverConfig) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.Listen, "listen", defaultListen, "address to listen on; port 0 takes a free one")
 	cmd.Flags().StringVar(&c.Data, "data", defaultDataDir(), "folder for the database, logs, tokens and mirrors")
 	cmd.Flags().DurationVar(&c.Poll, "poll", 30*time.Second, "how often to look at repositories for pushes that nobody told of; 0 is never")
-	cmd.Flags().DurationVar(&c.Fence, "fence", 10*time.Minute, "after how long without a word from its agent a job counts as lost")
+	cmd.Flags().DurationVar(&c.Suspect, "suspect", 45*time.Second, "after how long without a word from its agent a job says so")
+	cmd.Flags().DurationVar(&c.Fence, "fence", 10*time.Minute, "for how long a job may go on while its agent and the server hear nothing of each other; it is lost then")
+	cmd.Flags().DurationVar(&c.BackupEvery, "backup-every", time.Hour, "how often to copy the database into the folder backups of --data; 0 is never")
+	c.MinFree = defaultMinFree
+	cmd.Flags().Var((*floorValue)(&c.MinFree), "min-free", minFreeUsage)
 	cmd.Flags().StringVar(&c.PublicURL, "url", "", "where people reach the server, if not at the address it listens on")
 }
 
-func (c *agentConfig) register(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&c.Capacity, "capacity", defaultCapacity(), "how many jobs to run at once")
-	cmd.Flags().StringArrayVar(&c.Labels, "label", nil, "a label that jobs may ask for, as KEY=VALUE; may be repeated")
-	cmd.Flags().StringVar(&c.Name, "name", "", "name of the agent, for people; by default the host's")
-	cmd.Flags().StringVar(&c.MemoryText, "memory", "", "limit of memory of each activity's container, as in 2g; by default none")
-}
+// The least and the most that --fence may be: below, no ping would come in time; above, a job that nobody hears of would stand there
+// as running for days.
+const (
+	leastFence = 5 * time.Second
+	mostFence  = 24 * time.Hour
+)
 
-// check refuses what flags can say and an agent cannot be.
-func (c *agentConfig) check() error {
-	if c.Capacity < 1 {
-		return misused("--capacity %d: an agent runs at least one job at once", c.Capacity)
+// check refuses what flags can say and a server cannot be.
+func (c *serverConfig) check() error {
+	switch {
+	case c.Fence < leastFence || c.Fence > mostFence:
+		return misused("--fence %s: it is a time from %s to %s", c.Fence, leastFence, mostFence)
+	case c.Suspect < time.Second || c.Suspect > c.Fence:
+		return misused("--suspect %s: it is a time from 1s to --fence, which is %s", c.Suspect, c.Fence)
+	case c.Poll < 0:
+		return misused("--poll %s: it is a time such as 30s, or 0 for never", c.Poll)
+	case c.BackupEvery < 0:
+		return misused("--backup-every %s: it is a time such as 1h, or 0 for never", c.BackupEvery)
 	}
-	for _, label := range c.Labels {
-		if key, value, ok := strings.Cut(label, "="); !ok || key == "" || value == "" {
-			return misused("--label %q is not of the form KEY=VALUE", label)
-		}
-	}
-	memory, err := parseSize(c.MemoryText)
-	c.Memory = memory
-	return err
+	return nil
 }
 
 func upCommand(con console) *cobra.Command {
 	var srv serverConfig
-	var ag agentConfig
+	var shown agentConfig
+	var file string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run a server and an agent in one process: all that one machine needs",
-		Args:  cobra.NoArgs,
+		Long: `Runs a server and an agent in one process. Ctrl-C or SIGTERM takes no new jobs and ends when those that run have; once more
+cancels them. SIGUSR2 ends both and leaves the jobs running, for the next one on the same data to take up.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := ag.check(); err != nil {
+			k := keeper{again: "Ctrl-C again", errs: con.Err, systemd: systemd()}
+			defer k.listen()()
+			source := newAgentSource(cmd.Flags(), file, false)
+			ag, err := source.read()
+			if err = cmp.Or(badConfig(err), srv.check()); err != nil {
 				return err
 			}
 			// The parts outlive the signal that ends them: the agent's last words need a server.
@@ -62,17 +72,30 @@ func upCommand(con console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			h.Agent.source = source
 			welcome(con.Out, h.Server, srv.Data)
-			select {
-			case <-cmd.Context().Done():
-			case <-h.Failed():
-			}
+			k.agent, k.limit, k.reload = h.Agent, h.Agent.drainLimit, h.Agent.reload
+			k.run(cmd.Context(), h.Failed())
 			return h.Stop()
 		},
 	}
 	srv.register(cmd)
-	ag.register(cmd)
+	shown.register(cmd.Flags())
+	registerConfigFile(cmd, &file)
 	return cmd
+}
+
+func registerConfigFile(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "file with settings of the agent, such as TUTTI_CAPACITY=4; SIGHUP reads it again")
+}
+
+// badConfig answers the exit code for a configuration that cannot be meant so.
+func badConfig(err error) error {
+	var bad *configError
+	if errors.As(err, &bad) {
+		return &exitError{Code: exitUsage, Err: bad}
+	}
+	return err
 }
 
 func serverCommand(con console) *cobra.Command {
@@ -82,6 +105,9 @@ func serverCommand(con console) *cobra.Command {
 		Short: "Run a server; agents connect to it",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cfg.check(); err != nil {
+				return err
+			}
 			s, err := openServer(cmd.Context(), cfg, newLog(con.Err))
 			if err != nil {
 				return err
@@ -91,36 +117,49 @@ func serverCommand(con console) *cobra.Command {
 		},
 	}
 	cfg.register(cmd)
+	cmd.AddCommand(backupCommand(con), restoreCommand(con))
 	return cmd
 }
 
 func agentCommand(con console) *cobra.Command {
-	var cfg agentConfig
-	var tokenFile string
+	var shown agentConfig
+	var file string
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run an agent: it takes jobs from a server and runs them in containers",
-		Args:  cobra.NoArgs,
+		Long: `Runs an agent. SIGTERM or Ctrl-C drains it: it takes no new jobs, and ends when those that run have; once more cancels them.
+SIGUSR1 drains, however often it comes. SIGUSR2 ends the agent and leaves its jobs running, for the next one on the same data folder
+to take up. SIGHUP reads --config and the token again.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cfg.check(); err != nil {
-				return err
-			}
-			token, err := os.ReadFile(tokenFile)
+			k := keeper{again: "SIGTERM again", errs: con.Err, systemd: systemd()}
+			defer k.listen()()
+			source := newAgentSource(cmd.Flags(), file, true)
+			cfg, err := source.read()
 			if err != nil {
-				return failed(fmt.Errorf("reading the agent's token: %w; copy agent.token from the server's data folder and name it with --token-file", err))
+				return badConfig(err)
 			}
-			cfg.Token = strings.TrimSpace(string(token))
 			a, err := openAgent(cfg, newLog(con.Err))
 			if err != nil {
 				return err
 			}
-			return a.Run(cmd.Context())
+			a.source = source
+			k.agent, k.limit, k.reload = a, a.drainLimit, a.reload
+			var running sync.WaitGroup
+			over := make(chan struct{})
+			running.Go(func() {
+				defer close(over)
+				err = a.Run(context.WithoutCancel(cmd.Context())) // a signal means what the keeper says
+			})
+			k.run(cmd.Context(), over)
+			running.Wait()
+			return err
 		},
 	}
-	cfg.register(cmd)
-	cmd.Flags().StringVar(&cfg.Server, "server", "http://"+defaultListen, "URL of the server")
-	cmd.Flags().StringVar(&tokenFile, "token-file", filepath.Join(defaultDataDir(), "agent.token"), "file with the agents' token of the server")
-	cmd.Flags().StringVar(&cfg.Data, "data", filepath.Join(defaultDataDir(), "agent"), "folder for the agent's identity, journal and spool")
+	shown.register(cmd.Flags())
+	shown.registerAlone(cmd.Flags())
+	registerConfigFile(cmd, &file)
+	cmd.AddCommand(agentDrainCommand(con), agentHandoffCommand(con), agentReloadCommand(con))
 	return cmd
 }
 

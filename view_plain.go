@@ -27,7 +27,7 @@ type plainView struct {
 const spoolLimit = 1 << 20
 
 func newPlainView(out io.Writer) *plainView {
-	v := &plainView{out: out, nodes: nodes{jobs: map[string]server.Job{}}}
+	v := &plainView{out: out, nodes: newNodes()}
 	v.turn = sync.NewCond(&v.mu)
 	return v
 }
@@ -63,10 +63,10 @@ func (v *plainView) between() {
 	v.later = nil
 }
 
-func (v *plainView) Log(job, activity string) io.WriteCloser {
+func (v *plainView) Log(job, activity string, attempt int) io.WriteCloser {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	l := &plainLog{view: v, title: v.nodes.title(job, activity)}
+	l := &plainLog{view: v, title: v.nodes.logTitle(job, activity, attempt)}
 	v.order = append(v.order, l)
 	if len(v.order) == 1 {
 		l.begin()

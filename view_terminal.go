@@ -35,7 +35,7 @@ type terminalView struct {
 }
 
 func newTerminalView(out io.Writer, width func() int, now func() time.Time) *terminalView {
-	return &terminalView{out: out, width: width, now: now, began: now(), nodes: nodes{jobs: map[string]server.Job{}}, waiting: map[string]string{}}
+	return &terminalView{out: out, width: width, now: now, began: now(), nodes: newNodes(), waiting: map[string]string{}}
 }
 
 const (
@@ -97,7 +97,7 @@ func (v *terminalView) activityChanged(ch server.Change) {
 		v.running = append(v.running, name)
 	}
 	if ch.State == plan.Done && ch.Result != plan.Passed && !v.skipped(ch.Job) {
-		v.line(ch.Job, ch.Activity, []byte(verdict(ch.Result, ch.Cause, true)))
+		v.line(ch.Job, name, []byte(verdict(ch.Result, ch.Cause, true)))
 	}
 }
 
@@ -117,21 +117,21 @@ func (v *terminalView) jobChanged(ch server.Change) {
 		v.waiting[ch.Job] = "waiting for " + ch.WaitsFor
 	}
 	if text := v.nodes.news(ch); text != "" && !(asked && v.nodes.local) { // which Ask says
-		v.line(ch.Job, "", []byte(colourful(ch.Result, text)))
+		v.line(ch.Job, v.nodes.title(ch.Job, ""), []byte(colourful(ch.Result, text)))
 	}
 }
 
-func (v *terminalView) Log(job, activity string) io.WriteCloser {
+func (v *terminalView) Log(job, activity string, attempt int) io.WriteCloser {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.prefix = max(v.prefix, utf8.RuneCountInString(v.nodes.title(job, activity)))
-	return &terminalLog{view: v, job: job, activity: activity}
+	name := v.nodes.logTitle(job, activity, attempt)
+	v.prefix = max(v.prefix, utf8.RuneCountInString(name))
+	return &terminalLog{view: v, job: job, name: name}
 }
 
-// line writes one line of an activity above the progress line.
-func (v *terminalView) line(job, activity string, text []byte) {
+// line writes one line of what has that name above the progress line.
+func (v *terminalView) line(job, name string, text []byte) {
 	v.erase()
-	name := v.nodes.title(job, activity)
 	pad := strings.Repeat(" ", max(0, v.prefix-utf8.RuneCountInString(name)))
 	fmt.Fprintf(v.out, "%s%s%s%s │ %s%s\n", colourOf(job), name, reset, pad, text, reset)
 }
@@ -163,9 +163,9 @@ func (v *terminalView) erase() {
 
 // A terminalLog cuts the bytes of an activity into lines.
 type terminalLog struct {
-	view          *terminalView
-	job, activity string
-	rest          []byte // of a line that has no end yet
+	view      *terminalView
+	job, name string
+	rest      []byte // of a line that has no end yet
 }
 
 // longestLine is where a line without an end is cut for display.
@@ -184,7 +184,7 @@ func (l *terminalLog) Write(p []byte) (int, error) {
 		if i < 0 {
 			i, end = longestLine, longestLine
 		}
-		l.view.line(l.job, l.activity, printable(l.rest[:i]))
+		l.view.line(l.job, l.name, printable(l.rest[:i]))
 		l.rest = l.rest[end:]
 	}
 	l.rest = slices.Clone(l.rest) // let go of what was printed
@@ -196,7 +196,7 @@ func (l *terminalLog) Close() error {
 	l.view.mu.Lock()
 	defer l.view.mu.Unlock()
 	if len(l.rest) > 0 {
-		l.view.line(l.job, l.activity, printable(l.rest))
+		l.view.line(l.job, l.name, printable(l.rest))
 		l.rest = nil
 	}
 	return nil

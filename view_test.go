@@ -17,7 +17,7 @@ import (
 func TestPlainViewPrintsOneLogAfterTheOther(t *testing.T) {
 	var out bytes.Buffer
 	v := newPlainView(&out)
-	first, second := v.Log("test", "unit"), v.Log("vet", "vet")
+	first, second := v.Log("test", "unit", 1), v.Log("vet", "vet", 1)
 	say(t, second, "second 1\n")
 	say(t, first, "first 1\n")
 	if got := out.String(); got != "==> test/unit\nfirst 1\n" {
@@ -36,7 +36,7 @@ func TestPlainViewPrintsOneLogAfterTheOther(t *testing.T) {
 func TestPlainViewHoldsBackALogThatWaitsTooLong(t *testing.T) {
 	var out bytes.Buffer
 	v := newPlainView(&out)
-	first, second := v.Log("a", "a"), v.Log("b", "b")
+	first, second := v.Log("a", "a", 1), v.Log("b", "b", 1)
 	big := strings.Repeat("x", spoolLimit)
 	say(t, second, big)
 	written := make(chan error, 1)
@@ -60,7 +60,7 @@ func TestTerminalViewPrefixesLinesAndShowsWhatRuns(t *testing.T) {
 	v := newTerminalView(&out, func() int { return 40 }, func() time.Time { return now })
 	v.Changed(server.Change{Kind: "activity", Job: "test", Activity: "unit", State: plan.Running})
 	now = now.Add(83 * time.Second)
-	log := v.Log("test", "unit")
+	log := v.Log("test", "unit", 1)
 	say(t, log, "10%\r100%\r\nhalf a")
 	say(t, log, " line\n\x1b[31mred\x1b[0m\x1b[2J\x1b]0;title\x07\x1b[A plain\n")
 	v.Finish()
@@ -115,7 +115,7 @@ func TestViewsTellWhatNoLogTells(t *testing.T) {
 		for _, ch := range changes {
 			v.Changed(ch)
 		}
-		log := v.Log("test.1", "unit")
+		log := v.Log("test.1", "unit", 1)
 		say(t, log, "hello\n")
 		closeLog(t, log)
 	}
@@ -135,7 +135,7 @@ func TestViewsTellWhatNoLogTells(t *testing.T) {
 func TestPlainViewPutsNoNewsIntoALog(t *testing.T) {
 	var out bytes.Buffer
 	v := newPlainView(&out)
-	log := v.Log("a", "a")
+	log := v.Log("a", "a", 1)
 	say(t, log, "half a")
 	v.Changed(server.Change{Kind: "job", Job: "b", State: plan.Done, Result: plan.Skipped, Cause: "needs x, which failed"})
 	say(t, log, " line\n")
