@@ -136,6 +136,24 @@ func TestEnsureDocker(t *testing.T) {
 		wantWords(t, out, "overlay2: not supported", "vfs storage driver")
 	})
 
+	t.Run("LeavesATornFolderAlone", func(t *testing.T) {
+		m := newMachine(t)
+		m.program("dockerd", `
+			case "$*" in *--data-root=*) ;; *) printf 'panic: invalid page\n\nmain.main()\n'; exit 2 ;; esac
+			mkdir -p "$MACHINE/docker-afresh/data"
+			trap 'rm $MACHINE/answers; exit 0' TERM
+			touch $MACHINE/answers
+			for i in $(seq 300); do sleep 0.1; done`)
+		out, code := m.run("ensure_docker; ls -d $MACHINE/docker-afresh")
+		if code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		wantWords(t, out, "did not start: panic: invalid page\n", "empty folder, "+m.dir+"/docker-afresh, ")
+		if _, err := os.Stat(filepath.Join(m.dir, "docker-afresh")); !os.IsNotExist(err) {
+			t.Errorf("the empty folder stays: %v", err)
+		}
+	})
+
 	t.Run("SaysWhyDockerdDoesNotStart", func(t *testing.T) {
 		m := newMachine(t)
 		m.program("dockerd", `echo "the kernel is too old"; exit 1`)

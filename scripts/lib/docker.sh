@@ -78,7 +78,7 @@ start_engine() {
     forget_dead_engine
     mount_cgroups
     choose_iptables
-    start_dockerd || start_dockerd_plainly
+    start_dockerd || start_dockerd_plainly || start_dockerd_afresh
 }
 
 start_engine_by_systemd() {
@@ -132,11 +132,32 @@ start_dockerd() {
 
 # start_dockerd_plainly tries again with a storage driver that works everywhere. Inside another container overlay2 may not.
 start_dockerd_plainly() {
-    say "dockerd did not start: $(tail -n 1 "$dockerd_log")"
+    say "dockerd did not start: $(dockerd_says)"
     say "Trying once more with the vfs storage driver: it needs more disk, but works in places where overlay2 does not."
-    start_dockerd --storage-driver=vfs ||
-        fail "dockerd does not start on this machine: $(tail -n 1 "$dockerd_log") All of its words are in $dockerd_log. Start a Docker engine in another way, or point DOCKER_HOST at one, and run this script again."
+    start_dockerd --storage-driver=vfs
 }
+
+# start_dockerd_afresh tries a last time, in an empty folder: dockerd does not start, and may panic, on one whose databases a
+# power failure tore. It touches nothing of that folder.
+start_dockerd_afresh() {
+    fresh_folder=${docker_socket%.sock}-afresh
+    [ "$docker_socket" != /var/run/docker.sock ] || fresh_folder=/var/lib/tutti-docker
+    say "dockerd did not start: $(dockerd_says)"
+    say "Trying a last time with an empty folder, $fresh_folder, which goes with this engine."
+    remove_fresh_folder # an engine that was killed left it
+    start_dockerd --data-root="$fresh_folder/data" --exec-root="$fresh_folder/exec" && return
+    remove_fresh_folder
+    fail "dockerd does not start on this machine: $(dockerd_says) All of its words are in $dockerd_log. Start a Docker engine in another way, or point DOCKER_HOST at one, and run this script again."
+}
+
+remove_fresh_folder() {
+    [ -n "${fresh_folder:-}" ] || return 0
+    awk -v below="$fresh_folder/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount --lazy
+    rm -rf "$fresh_folder"
+}
+
+# dockerd_says answers why the last dockerd ended: a panic's first line, or else its last words.
+dockerd_says() { grep -m 1 '^panic: ' "$dockerd_log" || tail -n 1 "$dockerd_log"; }
 
 engine_answers_or_ended() { engine_answers || ! kill -0 "$dockerd_pid" 2>/dev/null; }
 
@@ -145,6 +166,7 @@ stop_dockerd() {
     engine_is_idle || return 0
     say "Stopping the Docker engine that this script started."
     end_dockerd
+    remove_fresh_folder
 }
 
 end_dockerd() {
