@@ -21,6 +21,7 @@ const (
 	buildLimit  = 5 * time.Minute  // for building the shim
 	removeLimit = 30 * time.Second // for one call that removes something
 	silentLimit = 3 * time.Second  // for an engine that does not answer at all while something is removed
+	lateLimit   = 10 * time.Second // for what Docker still makes when it was given up
 	failedLimit = 3                // tries at what Docker answers with an error of its own
 )
 
@@ -85,6 +86,9 @@ func away(err error) bool { return silent(err) || errdefs.IsUnavailable(err) }
 
 // errInTheMaking says that Docker is still making what it was asked for before.
 var errInTheMaking = errors.New("it is being made")
+
+// late says whether Docker may still do what it was asked for, after an error.
+func late(err error) bool { return silent(err) || errors.Is(err, errInTheMaking) }
 
 // silent says whether Docker answered nothing at all.
 func silent(err error) bool {

@@ -9,7 +9,7 @@ import (
 
 // Close implements executor.Room.
 func (r *room) Close(ctx context.Context) error {
-	if r.isLeft() {
+	if r.isLeft() || r.isGone() {
 		return nil
 	}
 	r.stop(errClosed)
@@ -28,8 +28,17 @@ func (r *room) Close(ctx context.Context) error {
 	err = errors.Join(err, r.removeVolume(ctx), waitFor(ctx, &r.pumps))
 	if err == nil {
 		r.engine.leave(r)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.gone = true
 	}
 	return err
+}
+
+func (r *room) isGone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone
 }
 
 func (r *room) isClosed() bool {

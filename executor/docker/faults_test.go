@@ -90,6 +90,24 @@ func TestNetworkIsMadeOnce(t *testing.T) {
 	}
 }
 
+// A network that Docker makes when nobody waits for it any more is removed all the same.
+func TestDockerMakesANetworkTooLate(t *testing.T) {
+	engine, proxy := proxied(t, docker.Config{Patience: time.Second})
+	if err := proxy.Break("network_create", dockertest.HangThenExec, -1); err != nil {
+		t.Fatal(err)
+	}
+	spec := sequence(dockertest.Busybox(t), "true")
+	room := enginetest.Open(t, engine, spec)
+	if exit, err := room.Run(t.Context(), only(spec), enginetest.NewSpool(t).Output()); err == nil {
+		t.Errorf("the activity ran: %+v", exit)
+	}
+	if err := room.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	proxy.Settle()
+	// newEngine looks at what is left.
+}
+
 // An engine that hangs is waited for, for a while.
 func TestDockerHangs(t *testing.T) {
 	for call, c := range map[string]struct {

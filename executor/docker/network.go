@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
@@ -119,6 +120,24 @@ func (n *networks) named(ctx context.Context, name string) (ids []string, err er
 	return ids, err
 }
 
+// late answers the networks of a name that came to be though Docker did not say so. One that may still come is waited for: Docker
+// goes on with what it was asked for when nobody waits any more.
+func (n *networks) late(ctx context.Context, name string, mayCome bool) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lateLimit)
+	defer cancel()
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		ids, err := n.named(ctx, name)
+		if err != nil || len(ids) > 0 || !mayCome {
+			return ids, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(wait):
+		}
+	}
+}
+
 // missing says whether Docker does not know a network that was made.
 func (n *networks) missing(ctx context.Context, made *jobNetwork) bool {
 	ask, cancel := context.WithTimeout(ctx, askLimit)
@@ -138,9 +157,7 @@ func (n *networks) remove(ctx context.Context, made *jobNetwork) error {
 	}
 	ids := []string{id}
 	if err != nil {
-		ask, cancel := context.WithTimeout(ctx, askLimit)
-		defer cancel()
-		if ids, err = n.named(ask, made.name); err != nil {
+		if ids, err = n.late(ctx, made.name, late(err)); err != nil {
 			return fmt.Errorf("removing network %s: %w", made.name, bare(err))
 		}
 	}

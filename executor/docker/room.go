@@ -45,6 +45,7 @@ type room struct {
 	boxes  map[string]*box
 	count  int // of boxes ever made
 	closed bool
+	gone   bool // nothing of it is on Docker any more
 }
 
 // newRoom answers a room in which nothing is.

@@ -1,6 +1,7 @@
 package dockertest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ const (
 	Hang         Way = "hang"            // Docker never hears of it, and nobody answers
 	ExecThenFail Way = "exec_then_error" // Docker does it, and the answer is an error
 	ExecThenHang Way = "exec_then_hang"  // Docker does it, and nobody answers
+	HangThenExec Way = "hang_then_exec"  // nobody answers, and Docker does it a second after it was given up
 )
 
 // Calls of the Docker API, as a Proxy names them. A Proxy also knows "any".
@@ -45,6 +47,7 @@ var calls = map[string]*regexp.Regexp{
 type Proxy struct {
 	server *http.Server
 	served chan struct{}
+	late   sync.WaitGroup // what Docker still does though it was given up
 
 	mu     sync.Mutex // guards what follows
 	faults map[string]*fault
@@ -92,8 +95,12 @@ func (p *Proxy) Close() error {
 	p.mu.Unlock()
 	err := p.server.Close()
 	<-p.served
+	p.Settle()
 	return err
 }
+
+// Settle waits until Docker has done what it does too late.
+func (p *Proxy) Settle() { p.late.Wait() }
 
 // Break makes the next calls of a kind fail, so many times; a negative number means until Heal.
 func (p *Proxy) Break(call string, way Way, times int) error {
@@ -134,6 +141,9 @@ func (p *Proxy) next(r *http.Request) *fault {
 	defer p.mu.Unlock()
 	for call, f := range p.faults {
 		if f.times != 0 && calls[call].MatchString(r.Method+" "+r.URL.Path) {
+			if f.way == HangThenExec {
+				p.late.Add(1)
+			}
 			f.times--
 			p.seen[call]++
 			return f
@@ -148,17 +158,29 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 		pass.ServeHTTP(w, r)
 		return
 	}
-	if f.way == ExecThenFail || f.way == ExecThenHang {
-		// Docker's own answer is lost, and so may be the one who asked: it does the work all the same.
-		pass.ServeHTTP(&deaf{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
-	} else {
-		_, _ = io.Copy(io.Discard, r.Body) // or nobody notices when the client goes
+	body, err := io.ReadAll(r.Body) // or nobody notices when the client goes
+	if err != nil {
+		panic(http.ErrAbortHandler)
 	}
-	if f.way == Hang || f.way == ExecThenHang {
+	// Docker's own answer is lost, and so may be the one who asked: it does the work all the same.
+	exec := func() {
+		asked := r.WithContext(context.WithoutCancel(r.Context()))
+		asked.Body = io.NopCloser(bytes.NewReader(body))
+		pass.ServeHTTP(&deaf{header: http.Header{}}, asked)
+	}
+	if f.way == ExecThenFail || f.way == ExecThenHang {
+		exec()
+	}
+	if f.way == Hang || f.way == ExecThenHang || f.way == HangThenExec {
 		select {
 		case <-r.Context().Done():
 		case <-f.over:
 		}
+	}
+	if f.way == HangThenExec {
+		defer p.late.Done()
+		time.Sleep(time.Second)
+		exec()
 	}
 	http.Error(w, `{"message":"the proxy made this call fail"}`, http.StatusInternalServerError)
 }
