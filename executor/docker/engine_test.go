@@ -2,9 +2,7 @@ package docker_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -81,11 +79,6 @@ func nextEngine(t testing.TB, config docker.Config) *docker.Engine {
 		t.Fatal(err)
 	}
 	return engine
-}
-
-// agentID answers an agent of this test alone, whoever runs it elsewhere at the same time.
-func agentID(t testing.TB) string {
-	return fmt.Sprintf("%s.%d", strings.ReplaceAll(t.Name(), "/", "."), os.Getpid())
 }
 
 // An agent may be stopped in the middle of its first sweep, with a network being made ahead.
