@@ -64,7 +64,12 @@ func TestCrashing(t *testing.T) {
 	out, err := crashOutput(dir)
 	try(t, err)
 	out.Going = func(ticket executor.Ticket) error {
-		if err := os.WriteFile(filepath.Join(dir, "ticket"), []byte(ticket), 0o600); err != nil {
+		// As a whole or not at all: death may come from beside, at any moment.
+		whole := filepath.Join(dir, "ticket")
+		if err := os.WriteFile(whole+".tmp", []byte(ticket), 0o600); err != nil {
+			return err
+		}
+		if err := os.Rename(whole+".tmp", whole); err != nil {
 			return err
 		}
 		return die("ticket")
