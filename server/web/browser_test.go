@@ -155,9 +155,6 @@ func (b *tab) checkComplaints() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range b.complaints {
-		if strings.Contains(c, "net::ERR_NETWORK_CHANGED") {
-			continue // of the machine: somebody made a network, or took it away
-		}
 		b.t.Errorf("the browser complains: %s", c)
 	}
 }
