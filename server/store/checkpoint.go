@@ -45,12 +45,22 @@ func (db *DB) checkpoint(ctx context.Context, mode string) error {
 	return nil
 }
 
-// settleSums makes the sums of a database that was opened without, and is good.
+// settleSums makes the sums of a database that was opened without, and is good. The connections are made anew for that: a process that
+// closes a file gives up all locks that it has on it, those of SQLite too, and the next program that looks at the database would take
+// itself for the last one, and remove the write-ahead log.
 func (db *DB) settleSums(ctx context.Context) error {
 	if err := db.checkpoint(ctx, "TRUNCATE"); err != nil {
 		return err
 	}
-	return makeSums(db.path)
+	err := errors.Join(db.reader.Close(), db.writer.Close())
+	db.reader, db.writer = nil, nil
+	if err != nil {
+		return fmt.Errorf("making sums: %w", err)
+	}
+	if err := makeSums(db.path); err != nil {
+		return err
+	}
+	return db.connect(db.path)
 }
 
 // leave copies what is left of the log before the last connection closes, which would do it as well, but without the sums. If that

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,6 +33,16 @@ func TestChild(t *testing.T) {
 		for {
 			r := create(t, db, job("test"), job("deploy", "test"))
 			fmt.Printf("stored %d\n", r.ID) // as a client is told
+		}
+	case role == "take": // the lock that SQLite takes to see whether nobody else has the database (its SHARED_FIRST and SHARED_SIZE)
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK, Start: 0x40000002, Len: 510})
+		fmt.Printf("alone: %v\n", err == nil)
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
 		}
 	case strings.HasPrefix(role, "migrate"):
 		left, err := strconv.Atoi(strings.TrimPrefix(role, "migrate"))
@@ -61,6 +72,29 @@ func child(t *testing.T, role, path string) (*exec.Cmd, *bufio.Scanner) {
 		t.Fatal(err)
 	}
 	return cmd, bufio.NewScanner(io.Reader(out))
+}
+
+// Another program may look at the database while the server works, at its first start as well. It must not take itself for the only
+// one: SQLite would copy the write-ahead log and remove it, and what the server stores from then on would be lost.
+func TestNoOtherProgramHasTheDatabaseAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tutti.db")
+	for start := range 2 {
+		db := mustOpen(t, path)
+		if start == 0 {
+			prepare(t, db)
+		}
+		create(t, db, job("test"))
+		cmd, said := child(t, "take", path)
+		if !said.Scan() || said.Text() != "alone: false" {
+			t.Errorf("at start %d another program says %q", start+1, said.Text())
+		}
+		for said.Scan() { // to its end
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+		mustClose(t, db)
+	}
 }
 
 // What a client was told is there, however often the server is killed while it writes.
