@@ -20,6 +20,7 @@ import (
 	"github.com/tutti-ci/tutti/server/api/client"
 	"github.com/tutti-ci/tutti/server/backup"
 	"github.com/tutti-ci/tutti/server/clock"
+	"github.com/tutti-ci/tutti/server/durable"
 	"github.com/tutti-ci/tutti/server/logs"
 	"github.com/tutti-ci/tutti/server/store"
 )
@@ -145,7 +146,9 @@ func keepBackup(ctx context.Context, file string, write func(io.Writer) error) (
 	defer func() {
 		err = errors.Join(err, tmp.Close())
 		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
+			if gone := os.Remove(tmp.Name()); !errors.Is(gone, fs.ErrNotExist) { // it may have its name already
+				err = errors.Join(err, gone)
+			}
 		}
 		if errors.Is(err, syscall.ENOSPC) {
 			err = fmt.Errorf("the disk of %s is full: no backup was written", filepath.Dir(file))
@@ -165,6 +168,10 @@ func keepBackup(ctx context.Context, file string, write func(io.Writer) error) (
 		return m, fmt.Errorf("reading the backup again: %w", err)
 	}
 	if err := os.Rename(tmp.Name(), file); err != nil {
+		return m, fmt.Errorf("writing the backup: %w", err)
+	}
+	// Where folders cannot be synced, as on some network disks, the name is as safe as it can be.
+	if err := durable.Sync(filepath.Dir(file)); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, fs.ErrPermission) {
 		return m, fmt.Errorf("writing the backup: %w", err)
 	}
 	return m, nil
@@ -268,5 +275,8 @@ func withRemedy(err error, dir string) error {
 	if all, none := ownCopies(dir); none == nil && len(all) > 0 {
 		remedy = fmt.Sprintf("restore a backup, or the newest copy that the server made itself: tutti server restore %s --data %s", all[len(all)-1], dir)
 	}
-	return failed(fmt.Errorf("%w; %s (if another program changed it, such as sqlite3 after the server was killed, remove %s.sums instead)", err, remedy, damaged.Path))
+	if damaged.Changed {
+		remedy += fmt.Sprintf(" (if another program changed it, such as sqlite3 after the server was killed, remove %s.sums instead)", damaged.Path)
+	}
+	return failed(fmt.Errorf("%w; %s", err, remedy))
 }

@@ -68,6 +68,9 @@ func (in *instance) open(ctx context.Context, before func() error) (err error) {
 	if err != nil {
 		return withRemedy(err, in.cfg.Data)
 	}
+	if err := in.Store.HoldLonger(ctx, giveUp(in.terms())); err != nil {
+		return err
+	}
 	if in.auth, err = auth.Open(in.cfg.Data, in.clock.Now, in.log); err != nil {
 		return err
 	}

@@ -52,12 +52,28 @@ func (u packedBackup) stage(ctx context.Context, r io.Reader) (s stagedBackup, e
 	}
 	db, err := store.Open(ctx, filepath.Join(at, backup.Database), u.now)
 	if err != nil {
-		return s, fmt.Errorf("opening the backup's database: %w", err)
+		return s, unusable(err)
 	}
-	err = db.Renew(ctx, store.Renewal{Backup: s.manifest.At, After: u.given, GiveUp: func(fence time.Duration) time.Duration {
-		return u.terms.OrDefault().Of(fence).GiveUp()
-	}})
+	err = db.Renew(ctx, store.Renewal{Backup: s.manifest.At, After: u.given, GiveUp: giveUp(u.terms)})
 	return s, errors.Join(err, db.Close())
+}
+
+// giveUp answers how long after the last word from its agent a job counts as lost, given its fence.
+func giveUp(terms protocol.Terms) func(fence time.Duration) time.Duration {
+	return func(fence time.Duration) time.Duration { return terms.Of(fence).GiveUp() }
+}
+
+// unusable says of an error in opening a backup's database what people can do: it is a file of theirs, and no part of the server.
+func unusable(err error) error {
+	var damaged *store.DamagedError
+	var refused *server.Error
+	switch {
+	case errors.As(err, &damaged):
+		return server.Errorf(server.Invalid, "the backup is damaged: the database in it cannot be used (%s): restore another one", damaged.What)
+	case errors.As(err, &refused) && refused.Kind == server.Conflict:
+		return server.Errorf(server.Conflict, "the backup cannot be restored here: %s", refused.Message)
+	}
+	return fmt.Errorf("opening the backup's database: %w", err)
 }
 
 // backups are what people can ask of a running server about backups.

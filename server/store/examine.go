@@ -17,6 +17,9 @@ import (
 type DamagedError struct {
 	Path string
 	What string // what is wrong, for people: "page 7 is not as it was written"
+	// Changed says that nothing but its sums says so: another program may have changed it on purpose. Without them SQLite's own check
+	// would have the last word.
+	Changed bool
 }
 
 func (e *DamagedError) Error() string {
@@ -39,7 +42,7 @@ func (db *DB) examine() (condition, error) {
 	missing := err != nil
 	if missing || info.Size() == 0 {
 		if _, err := os.Stat(db.path + ".sums"); err == nil && missing {
-			return condition{}, &DamagedError{db.path, "the file is missing"}
+			return condition{}, &DamagedError{Path: db.path, What: "the file is missing"}
 		}
 	}
 	if missing {
@@ -50,14 +53,14 @@ func (db *DB) examine() (condition, error) {
 		return condition{}, err
 	}
 	if log.damaged {
-		return condition{}, &DamagedError{db.path, "its write-ahead log is not as it was written"}
+		return condition{}, &DamagedError{Path: db.path, What: "its write-ahead log is not as it was written"}
 	}
 	found, what, err := checkPages(db.path, log)
 	if err != nil {
 		return condition{}, err
 	}
-	if found == pagesBad {
-		return condition{}, &DamagedError{db.path, what}
+	if found == pagesBad || found == pagesChanged {
+		return condition{}, &DamagedError{Path: db.path, What: what, Changed: found == pagesChanged}
 	}
 	return condition{sums: found, unclean: len(log.pages) > 0, fresh: info.Size() == 0 && len(log.pages) == 0}, nil
 }
@@ -76,7 +79,7 @@ func (db *DB) inspect(ctx context.Context, was condition) error {
 		return fmt.Errorf("checking database: %w", err)
 	}
 	if verdict != "ok" {
-		return &DamagedError{db.path, strings.ReplaceAll(verdict, "\n", ", ")}
+		return &DamagedError{Path: db.path, What: strings.ReplaceAll(verdict, "\n", ", ")}
 	}
 	return nil
 }
@@ -84,7 +87,7 @@ func (db *DB) inspect(ctx context.Context, was condition) error {
 // damage makes a *DamagedError of SQLite's own words for a file that it cannot make sense of.
 func (db *DB) damage(err error) error {
 	if code := codeOf(err); code == codeCorrupt || code == codeNoDatabase {
-		return &DamagedError{db.path, err.Error()}
+		return &DamagedError{Path: db.path, What: err.Error()}
 	}
 	return err
 }

@@ -150,3 +150,18 @@ func TestRestartKeepsAll(t *testing.T) {
 		t.Errorf("run is %s", got)
 	}
 }
+
+// A server that goes on with another database, after a restore, has none of the troubles of the one before.
+func TestOpenEndsTheTroublesOfTheDatabaseBefore(t *testing.T) {
+	var troubles server.Troubles
+	troubles.Set(server.Trouble{Kind: "database", Text: "its disk is full", Halts: true})
+	troubles.Set(server.Trouble{Kind: "disk", Text: "there is little room"})
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "tutti.db"), time.Now, store.WithTroubles(&troubles))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mustClose(t, db)
+	if all := troubles.All(); len(all) != 1 || all[0].Kind != "disk" {
+		t.Errorf("troubles are %+v", all)
+	}
+}

@@ -80,7 +80,8 @@ type Renewal struct {
 	GiveUp func(fence time.Duration) time.Duration
 }
 
-// spare is how many runs, at least, may have been made since the backup; their numbers are not used again.
+// spare is how many runs, at least, may have been made since the last that is known: after the backup, or by a server that went on until
+// its data was exchanged. Their numbers are not used again.
 const spare = 1000
 
 // Renew begins a new generation: nothing that it gives out, be it the number of a run, an epoch, or a number of the history, was ever
@@ -92,8 +93,8 @@ func (db *DB) Renew(ctx context.Context, r Renewal) error {
 			text string
 			args []any
 		}{
-			{`UPDATE counters SET value = (CASE WHEN value + ? < ? THEN ? ELSE value + ? END + 999) / 1000 * 1000 WHERE name = 'run'`,
-				[]any{spare, r.After.Run, r.After.Run, spare}},
+			{`UPDATE counters SET value = ((CASE WHEN value < ? THEN ? ELSE value END) + ? + 999) / 1000 * 1000 WHERE name = 'run'`,
+				[]any{r.After.Run, r.After.Run, spare}},
 			{`UPDATE counters SET value = CASE WHEN value < ? THEN ? ELSE value END + 1000000000 WHERE name = 'change'`, []any{r.After.Change, r.After.Change}},
 			{`UPDATE counters SET value = CASE WHEN value < ? THEN ? ELSE value END + 1 WHERE name = 'generation'`, []any{r.After.Generation, r.After.Generation}},
 			{`UPDATE counters SET value = ? WHERE name = 'restored'`, []any{t.now}},
@@ -103,44 +104,63 @@ func (db *DB) Renew(ctx context.Context, r Renewal) error {
 				return fmt.Errorf("beginning a new generation: %w", err)
 			}
 		}
-		return t.hold(ctx, r.GiveUp)
+		if err := t.hold(ctx, t.now, r.GiveUp, ``); err != nil {
+			return err
+		}
+		return t.withdrawOffers(ctx)
 	})
 }
 
-// hold says of each job that is not over when it may be given out at the earliest. Of a matrix whose instances the backup does not
-// know yet they take it over.
-func (t *tx) hold(ctx context.Context, giveUp func(time.Duration) time.Duration) error {
+// HoldLonger holds jobs back for longer that a restore holds back, if that is what giveUp says. Whoever restores a database beside a server
+// does not know what time its agents were given; the server that goes on with it does.
+func (db *DB) HoldLonger(ctx context.Context, giveUp func(fence time.Duration) time.Duration) error {
+	restored, _, ok, err := db.Restored(ctx)
+	if err != nil || !ok {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error { return t.hold(ctx, micros(restored), giveUp, ` AND not_before IS NOT NULL`) })
+}
+
+// hold says of each job that is not over, and that the condition names, when it may be given out at the earliest, after a restore at that
+// time; never earlier than was said before. Of a matrix whose instances the backup does not know yet they take it over.
+func (t *tx) hold(ctx context.Context, restored int64, giveUp func(time.Duration) time.Duration, and string) error {
 	type open struct {
 		server.JobRef
-		phase phase
 		fence time.Duration
 	}
 	jobs, err := collect(ctx, t.sql, func(row scanner) (o open, err error) {
 		var body string
 		var granted int64
-		if err := row.Scan(&o.Run, &o.Job, &o.phase, &body, &granted); err != nil {
+		if err := row.Scan(&o.Run, &o.Job, &body, &granted); err != nil {
 			return o, err
 		}
 		var p struct{ Fence plan.Duration }
 		err = fromJSON(body, &p)
 		o.fence = max(time.Duration(p.Fence), durationOf(granted))
 		return o, err
-	}, `SELECT run, name, phase, plan, fence FROM jobs WHERE phase <> 'done' AND kind IN ('', 'matrix')`)
+	}, `SELECT run, name, plan, fence FROM jobs WHERE phase <> 'done' AND kind IN ('', 'matrix')`+and)
 	if err != nil {
 		return fmt.Errorf("reading jobs that are not over: %w", err)
 	}
 	for _, j := range jobs {
-		at := t.now + giveUp(j.fence).Microseconds()
-		if _, err := t.exec(ctx, `UPDATE jobs SET not_before = ? WHERE run = ? AND name = ?`, at, j.Run, j.Job); err != nil {
+		at := restored + giveUp(j.fence).Microseconds()
+		_, err := t.exec(ctx, `UPDATE jobs SET not_before = ? WHERE run = ? AND name = ? AND COALESCE(not_before, 0) < ?`, at, j.Run, j.Job, at)
+		if err != nil {
 			return fmt.Errorf("holding job back: %w", err)
 		}
-		if j.phase != offered { // an offer is nobody's any more
-			continue
-		}
-		if _, err := t.exec(ctx, `UPDATE jobs SET phase = 'queued', agent = NULL, offered_at = NULL WHERE run = ? AND name = ?`, j.Run, j.Job); err != nil {
-			return fmt.Errorf("taking offer back: %w", err)
-		}
-		t.jobChanged(j.JobRef, plan.Queued, "", "the server was restored from a backup")
+	}
+	return nil
+}
+
+// withdrawOffers takes back all offers: they are nobody's any more.
+func (t *tx) withdrawOffers(ctx context.Context) error {
+	jobs, err := collect(ctx, t.sql, func(row scanner) (j server.JobRef, err error) { return j, row.Scan(&j.Run, &j.Job) },
+		`UPDATE jobs SET phase = 'queued', agent = NULL, offered_at = NULL WHERE phase = 'offered' RETURNING run, name`)
+	if err != nil {
+		return fmt.Errorf("taking offers back: %w", err)
+	}
+	for _, j := range jobs {
+		t.jobChanged(j, plan.Queued, "", "the server was restored from a backup")
 	}
 	return nil
 }

@@ -81,7 +81,23 @@ func TestRenew(t *testing.T) {
 			t.Errorf("%s waits for %v, want %v", q.Job, got, want)
 		}
 	}
-	clock.t = clock.t.Add(11 * time.Minute)
+	// The server gives agents more time than was known, or less; what was not there at the restore may begin at once all the same.
+	for _, fence := range []time.Duration{20 * time.Minute, time.Minute} {
+		err := db.HoldLonger(t.Context(), func(own time.Duration) time.Duration { return max(fence, own) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if queued, err = db.QueuedJobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range queued {
+		want := map[string]time.Duration{"long": 70 * time.Minute, "offered": 20 * time.Minute}[q.Job]
+		if got := q.NotBefore.Sub(clock.t).Round(time.Second); want != got {
+			t.Errorf("%s waits for %v, want %v", q.Job, got, want)
+		}
+	}
+	clock.t = clock.t.Add(21 * time.Minute)
 	if epoch, err := db.Offer(t.Context(), 1, "offered", "a1"); err != nil || epoch != 1<<20+1 {
 		t.Errorf("epoch %d, error %v", epoch, err)
 	}
@@ -167,5 +183,18 @@ func TestAdoptClaim(t *testing.T) {
 	}
 	if a := got.Jobs[0].Attempts[0].Activities; len(a) != 1 || a[0].State != plan.Done {
 		t.Errorf("of the attempt that the backup knew the activities are %+v", a)
+	}
+}
+
+// A server makes runs until its data is exchanged, which is some time after its numbers were asked for.
+func TestRenewSparesNumbersAboveTheOldOnes(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "tutti.db"))
+	prepare(t, db)
+	err := db.Renew(t.Context(), store.Renewal{After: store.Given{Run: 5000}, GiveUp: func(time.Duration) time.Duration { return time.Minute }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := create(t, db, job("test")); r.ID != 6001 {
+		t.Errorf("the next run is %d, want 6001", r.ID)
 	}
 }

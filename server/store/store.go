@@ -124,7 +124,13 @@ func (db *DB) open(ctx context.Context) error {
 			return fmt.Errorf("opening database: %w", err)
 		}
 	}
-	return db.disconnectAgents(ctx)
+	if err := db.disconnectAgents(ctx); err != nil {
+		return err
+	}
+	if db.troubles != nil { // they may be those of the database whose place this one took
+		db.troubles.Clear("database")
+	}
+	return nil
 }
 
 func (db *DB) connect(abs string) error {

@@ -40,7 +40,8 @@ type pageCheck int
 const (
 	pagesGood pageCheck = iota
 	pagesUnknown
-	pagesBad
+	pagesChanged // they differ from their sums
+	pagesBad     // there are none that could be compared
 )
 
 // checkPages compares the database file with its sums, less the pages that the write-ahead log holds.
@@ -110,14 +111,14 @@ func (c *comparison) run(sums []byte) (pageCheck, string, error) {
 			return result, "", nil
 		case covered:
 		case len(entry) < sumSize:
-			return pagesBad, fmt.Sprintf("it has a page %d that was never written", number), nil
+			return pagesChanged, fmt.Sprintf("it has a page %d that was never written", number), nil
 		case [sumSize]byte(entry) == [sumSize]byte{}:
 		case binary.LittleEndian.Uint32(entry[4:]) != sealSum(number, entry):
 			result = pagesUnknown // it is the sum that is damaged
 		case ended:
-			return pagesBad, fmt.Sprintf("it ends before page %d", number), nil
+			return pagesChanged, fmt.Sprintf("it ends before page %d", number), nil
 		case crc32.Checksum(c.page, castagnoli) != binary.LittleEndian.Uint32(entry):
-			return pagesBad, fmt.Sprintf("page %d is not as it was written", number), nil
+			return pagesChanged, fmt.Sprintf("page %d is not as it was written", number), nil
 		}
 	}
 }
