@@ -99,7 +99,7 @@ func (c *checkedLog) Close() error { return errors.Join(c.log.Close(), c.frames.
 func (c *checkedLog) ReadAt(p []byte, off int64) (int, error) {
 	n, err := c.log.ReadAt(p, off)
 	if n < len(p) && off+int64(n) < c.v.bytes && err == io.EOF { // it is shorter than it was
-		err = nil
+		err = io.ErrUnexpectedEOF
 	}
 	want := min(off+int64(len(p)), c.v.bytes)
 	at, failed := c.check(off, want)
@@ -142,8 +142,8 @@ func (c *checkedLog) check(from, to int64) (int64, error) {
 	return to, nil
 }
 
-// frameOf finds the frame of an offset; end is 0 if it has none yet. It answers false, and where the last good one ends, if the frames do not
-// tell.
+// frameOf finds the frame of an offset; end is 0 if it has none yet. It answers false, and where the last good one ends, if the
+// frames do not tell.
 func (c *checkedLog) frameOf(off int64) (begin, end int64, crc uint32, ok bool, err error) {
 	ok = true
 	record := func(i int64) (end int64, crc uint32) {
