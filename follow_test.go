@@ -91,3 +91,32 @@ func TestLogsOfAMatrix(t *testing.T) {
 		}
 	}
 }
+
+// A log that lacks something ends as one that does not: whoever followed it has to be told.
+func TestFollowedLogsThatLackSomething(t *testing.T) {
+	run := server.Run{Jobs: []server.Job{
+		{Name: "test", Activities: []server.Activity{{Name: "unit", LogIncomplete: "7 bytes are missing"}, {Name: "lint"}}},
+		{Name: "other", Activities: []server.Activity{{Name: "unit", LogIncomplete: "its host is gone"}}},
+	}}
+	for _, c := range []struct {
+		only choice
+		want string
+	}{
+		{choice{}, "the log of test/unit is incomplete: 7 bytes are missing\nthe log of other/unit is incomplete: its host is gone"},
+		{choice{jobs: []string{"test"}}, "the log of test/unit is incomplete: 7 bytes are missing"},
+		{choice{jobs: []string{"test"}, activity: "lint"}, ""},
+	} {
+		got := ""
+		if err := incompleteLogs(run, c.only); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("of %+v it is said %q, want %q", c.only, got, c.want)
+		}
+	}
+	var out bytes.Buffer
+	summarise(&out, server.Run{Result: plan.Lost, Jobs: run.Jobs[:1]}, "", false)
+	if !strings.Contains(out.String(), "(log incomplete: 7 bytes are missing)") {
+		t.Errorf("the summary says nothing of it:\n%s", &out)
+	}
+}

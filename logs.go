@@ -72,8 +72,24 @@ func followLogs(ctx context.Context, con console, src source, id server.RunID, w
 	if alone {
 		v = &rawView{out: con.Out, errs: con.Err}
 	}
-	_, err := followOnly(ctx, src, id, v, only)
-	return err
+	run, err := followOnly(ctx, src, id, v, only)
+	if err != nil {
+		return err
+	}
+	return incompleteLogs(run, only)
+}
+
+// incompleteLogs answers the error of logs that were followed to their end and lack something: by then they cannot be told from whole ones.
+func incompleteLogs(run server.Run, only choice) error {
+	var torn []error
+	for _, j := range run.Jobs {
+		for _, a := range j.Activities {
+			if a.LogIncomplete != "" && only.has(j.Name, a.Name) {
+				torn = append(torn, fmt.Errorf("the log of %s/%s is incomplete: %s", j.Title(), a.Name, a.LogIncomplete))
+			}
+		}
+	}
+	return errors.Join(torn...)
 }
 
 // A rawView prints the log of one activity byte for byte, and says beside it when the job is begun anew.

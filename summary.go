@@ -82,7 +82,7 @@ func summaryOf(j server.Job) []summaryRow {
 	var rows []summaryRow
 	spoken := false // an activity ended as the job did
 	for _, a := range j.Activities {
-		rows = append(rows, summaryRow{j.Title() + "/" + a.Name, took(a.StartedAt, a.FinishedAt), a.Result, verdict(a.Result, a.Cause, false) + tries(a)})
+		rows = append(rows, summaryRow{j.Title() + "/" + a.Name, took(a.StartedAt, a.FinishedAt), a.Result, verdict(a.Result, a.Cause, false) + tries(a) + missing(a)})
 		spoken = spoken || a.Result == j.Result
 	}
 	for i, a := range slices.Backward(j.Attempts) {
@@ -109,6 +109,14 @@ func tries(a server.Activity) string {
 		causes = append(causes, t.Cause)
 	}
 	return fmt.Sprintf(" (try %d, after %s)", len(a.Tries)+1, strings.Join(causes, "; "))
+}
+
+// missing says of an activity's log that it lacks something.
+func missing(a server.Activity) string {
+	if a.LogIncomplete == "" {
+		return ""
+	}
+	return " (log incomplete: " + a.LogIncomplete + ")"
 }
 
 // whereTimeWent splits the time of a run, from its creation to its end: how long scripts ran, jobs waited for an agent or

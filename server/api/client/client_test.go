@@ -32,6 +32,16 @@ func cut(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
+// numbers follows the changes of a run, and answers how they are numbered.
+func numbers(t *testing.T, c *client.Client) (seqs []int64, err error) {
+	t.Helper()
+	err = c.Changes(t.Context(), 1, 0, func(ch server.Change) error {
+		seqs = append(seqs, ch.Seq)
+		return nil
+	})
+	return seqs, err
+}
+
 func TestChangesResumeWhereTheyWereCut(t *testing.T) {
 	const last = 50
 	requests := 0
@@ -51,11 +61,7 @@ func TestChangesResumeWhereTheyWereCut(t *testing.T) {
 		}
 		fmt.Fprint(w, "event: end\ndata: {}\n\n")
 	})
-	var seqs []int64
-	err := c.Changes(t.Context(), 1, 0, func(ch server.Change) error {
-		seqs = append(seqs, ch.Seq)
-		return nil
-	})
+	seqs, err := numbers(t, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,11 +84,7 @@ func TestChangesBeginAnewAfterARestore(t *testing.T) {
 		}
 		fmt.Fprint(w, "event: reset\ndata: {}\n\nevent: run\ndata: {\"seq\":1}\n\nevent: job\ndata: {\"seq\":2}\n\nevent: end\ndata: {}\n\n")
 	})
-	var seqs []int64
-	err := c.Changes(t.Context(), 1, 0, func(ch server.Change) error {
-		seqs = append(seqs, ch.Seq)
-		return nil
-	})
+	seqs, err := numbers(t, c)
 	if fmt.Sprint(seqs) != "[1 3 1 2]" || err != nil {
 		t.Errorf("the changes have the numbers %v, %v", seqs, err)
 	}

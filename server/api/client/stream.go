@@ -26,7 +26,8 @@ const (
 	longestPause = 2 * time.Second
 	// steady is how long an attempt lasts at least that shows that the server is there, whether or not it had anything to say.
 	steady = time.Second
-	// silence is for how long a server may say nothing at all of a run that is followed: it says something every 15 s.
+	// silence is for how long a connection may say nothing at all before another one is made: it may be dead. Of a run the server says
+	// something every 15 s; of a log it has nothing to say where nothing is written, and is asked again.
 	silence = 45 * time.Second
 )
 
@@ -39,7 +40,7 @@ func (c *Client) Changes(ctx context.Context, id server.RunID, after int64, chan
 		defer stop()
 		defer func() {
 			if heardOf.Err() != nil && ctx.Err() == nil {
-				err = &UnreachableError{c.Server, fmt.Errorf("it said nothing for %s", silence)}
+				err = c.silent()
 			}
 		}()
 		path := runPath(id) + "/events?after=" + strconv.FormatInt(after, 10)
@@ -87,8 +88,13 @@ func (c *Client) LogOf(ctx context.Context, id server.LogID, from int64, follow 
 		if from > 0 {
 			header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 		}
-		resp, err := c.do(ctx, http.MethodGet, logPath(id, follow), nil, header)
+		heardOf, heard, stop := whileHeard(ctx)
+		defer stop()
+		resp, err := c.do(heardOf, http.MethodGet, logPath(id, follow), nil, header)
 		if err != nil {
+			if heardOf.Err() != nil && ctx.Err() == nil {
+				return false, false, c.silent()
+			}
 			var e *server.Error
 			if from > 0 && errors.As(err, &e) && e.Kind == server.Invalid {
 				return true, false, nil // nothing after the last byte
@@ -102,7 +108,7 @@ func (c *Client) LogOf(ctx context.Context, id server.LogID, from int64, follow 
 		if epoch, err := strconv.ParseInt(resp.Header.Get("Tutti-Epoch"), 10, 64); err == nil {
 			id.Epoch = epoch
 		}
-		n, err := io.Copy(stoppingWriter{w}, resp.Body)
+		n, err := io.Copy(stoppingWriter{w}, heardReader{resp.Body, heard})
 		from += n
 		if why := resp.Header.Get("Tutti-Incomplete"); why != "" && err == nil && !follow {
 			err = stopped(&IncompleteError{id, from, why})
@@ -202,6 +208,11 @@ func (c *Client) resume(ctx context.Context, attempt func(ctx context.Context) (
 		}
 		pause = min(2*pause, longestPause)
 	}
+}
+
+// silent is the error of a server that did not say a word.
+func (c *Client) silent() error {
+	return &UnreachableError{c.Server, fmt.Errorf("it said nothing for %s", silence)}
 }
 
 // whileHeard answers a context that ends when heard is not called for too long.
