@@ -40,6 +40,34 @@ func copyLog(t *testing.T, from string) (dir, sub string) {
 	return dir, sub
 }
 
+// eachDamage hands over copies of a log, so many for each of these files, with one bit of the file flipped or its end cut off.
+func eachDamage(t *testing.T, from string, files []string, copies int, check func(dir, what string)) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, name := range files {
+		for range copies {
+			dir, sub := copyLog(t, from)
+			path := filepath.Join(sub, name)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := random.IntN(len(data))
+			what := fmt.Sprintf("%s flipped at %d", name, at)
+			if random.IntN(3) == 0 {
+				what = fmt.Sprintf("%s cut at %d", name, at)
+				data = data[:at]
+			} else {
+				data[at] ^= 1 << random.IntN(8)
+			}
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			check(dir, what)
+		}
+	}
+}
+
 // made writes a log of many frames, finished or not, and answers its folder, its text, and where its frames end.
 func made(t *testing.T, finished bool) (sub, text string, ends []int64) {
 	t.Helper()
@@ -68,11 +96,11 @@ func made(t *testing.T, finished bool) (sub, text string, ends []int64) {
 }
 
 // readAll reads a log as a download does, again if it ends in damage.
-func readAll(t *testing.T, s *logs.Store) (string, error) {
-	t.Helper()
+func readAll(tb testing.TB, s *logs.Store) (string, error) {
+	tb.Helper()
 	r, err := s.Reader(testID)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer r.Close()
 	data, err := io.ReadAll(r)
@@ -123,29 +151,9 @@ func checkFinished(t *testing.T, dir, text, what string) {
 func TestDamagedFinishedLog(t *testing.T) {
 	from, text, ends := made(t, true)
 	checkFinished(t, filepath.Dir(filepath.Dir(filepath.Dir(from))), text, "nothing")
-	random := rand.New(rand.NewPCG(1, 2))
-	for _, name := range []string{"log", "frames", "lines", "marks", "final"} {
-		for range 60 {
-			dir, sub := copyLog(t, from)
-			path := filepath.Join(sub, name)
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := random.IntN(len(data))
-			what := fmt.Sprintf("%s flipped at %d", name, at)
-			if random.IntN(3) == 0 {
-				what = fmt.Sprintf("%s cut at %d", name, at)
-				data = data[:at]
-			} else {
-				data[at] ^= 1 << random.IntN(8)
-			}
-			if err := os.WriteFile(path, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			checkFinished(t, dir, text, what)
-		}
-	}
+	eachDamage(t, from, []string{"log", "frames", "lines", "marks", "final"}, 60, func(dir, what string) {
+		checkFinished(t, dir, text, what)
+	})
 	t.Run("AllBeforeTheDamageIsServed", func(t *testing.T) {
 		dir, sub := copyLog(t, from)
 		data := []byte(text)
@@ -174,44 +182,24 @@ func TestDamagedFinishedLog(t *testing.T) {
 // A log that grows loses what lies behind the damage, and the agent, which still has it, sends it again.
 func TestDamagedGrowingLog(t *testing.T) {
 	from, text, _ := made(t, false)
-	random := rand.New(rand.NewPCG(1, 2))
-	for _, name := range []string{"log", "frames", "lines", "marks"} {
-		for range 40 {
-			dir, sub := copyLog(t, from)
-			path := filepath.Join(sub, name)
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := random.IntN(len(data))
-			what := fmt.Sprintf("%s flipped at %d", name, at)
-			if random.IntN(3) == 0 {
-				what = fmt.Sprintf("%s cut at %d", name, at)
-				data = data[:at]
-			} else {
-				data[at] ^= 1 << random.IntN(8)
-			}
-			if err := os.WriteFile(path, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			s := openStore(t, dir)
-			length, err := s.Length(testID)
-			if err != nil {
-				t.Fatalf("%s: %v", what, err)
-			}
-			if got, err := readAll(t, s); err != nil || got != text[:length] {
-				t.Fatalf("%s: other bytes are served than were written; error %v", what, err)
-			}
-			appendAll(t, s, length, text[length:], nil)
-			if err := s.Finish(testID, int64(len(text)), hashOf(text)); err != nil {
-				t.Fatalf("%s: %v", what, err)
-			}
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			checkFinished(t, dir, text, what)
+	eachDamage(t, from, []string{"log", "frames", "lines", "marks"}, 40, func(dir, what string) {
+		s := openStore(t, dir)
+		length, err := s.Length(testID)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
 		}
-	}
+		if got, err := readAll(t, s); err != nil || got != text[:length] {
+			t.Fatalf("%s: other bytes are served than were written; error %v", what, err)
+		}
+		appendAll(t, s, length, text[length:], nil)
+		if err := s.Finish(testID, int64(len(text)), hashOf(text)); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkFinished(t, dir, text, what)
+	})
 	t.Run("AnAgentThatIsGone", func(t *testing.T) {
 		dir, sub := copyLog(t, from)
 		data := []byte(text)

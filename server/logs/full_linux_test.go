@@ -3,29 +3,14 @@ package logs_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/tutti-ci/tutti/server"
+	"github.com/tutti-ci/tutti/server/servertest/disk"
 )
-
-// smallDisk answers a folder on a file system of that many bytes.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Skipf("a small disk cannot be made here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 // A disk fills up while a log is written. What was acknowledged stays and can be read, also by a server that starts on the full
 // disk; and once there is room the log goes on where it was, to its end.
@@ -33,11 +18,9 @@ func TestFullDisk(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		for _, piece := range []int{100, 5_000, 70_000} { // short writes of each kind
 			t.Run(fmt.Sprintf("%v/%d", restart, piece), func(t *testing.T) {
-				disk := smallDisk(t, 4<<20)
-				dir := filepath.Join(disk, "logs")
-				if err := os.WriteFile(filepath.Join(disk, "filler"), make([]byte, 3600<<10), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				small := disk.Small(t, 4<<20)
+				dir := filepath.Join(small, "logs")
+				free := disk.Fill(t, small, 496<<10)
 				s := openStore(t, dir)
 				text := strings.Repeat("a line of usual length, and some more of it\n", 40_000)
 				acked, at, failures := int64(0), int64(0), 0
@@ -87,9 +70,7 @@ func TestFullDisk(t *testing.T) {
 					t.Errorf("%d lines can be read, error %v", len(lines), err)
 				}
 
-				if err := os.Remove(filepath.Join(disk, "filler")); err != nil {
-					t.Fatal(err)
-				}
+				free()
 				if err := s.Probe(); err != nil {
 					t.Error(err)
 				}
@@ -121,20 +102,14 @@ func TestFullDisk(t *testing.T) {
 
 // The last word on a log needs room as well, and can be said again.
 func TestFullDiskAtTheEndOfALog(t *testing.T) {
-	disk := smallDisk(t, 256<<10)
-	s := openStore(t, filepath.Join(disk, "logs"))
+	small := disk.Small(t, 256<<10)
+	s := openStore(t, filepath.Join(small, "logs"))
 	const text = "one\ntwo\n"
 	appendAll(t, s, 0, text, markOf(8, 1, false))
 	if _, err := s.Sync(testID); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Create(filepath.Join(disk, "filler"))
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	free := disk.Fill(t, small, 0)
 	for range 3 {
 		if err := s.Finish(testID, 8, hashOf(text)); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("the end answers %v", err)
@@ -143,13 +118,11 @@ func TestFullDiskAtTheEndOfALog(t *testing.T) {
 			t.Errorf("the end of a log that never began answers %v", err)
 		}
 	}
-	if err := os.Remove(filepath.Join(disk, "filler")); err != nil {
-		t.Fatal(err)
-	}
+	free()
 	if err := s.Finish(testID, 8, hashOf(text)); err != nil {
 		t.Fatal(err)
 	}
-	if got := content(t, s, testID); got != text {
+	if got := content(t, s); got != text {
 		t.Errorf("the log is %q", got)
 	}
 	if err := s.Close(); err != nil {

@@ -42,18 +42,13 @@ func appendAll(tb testing.TB, s *logs.Store, off int64, data string, marks []byt
 	return end
 }
 
-func content(tb testing.TB, s *logs.Store, id server.LogID) string {
+func content(tb testing.TB, s *logs.Store) string {
 	tb.Helper()
-	r, err := s.Reader(id)
+	data, err := readAll(tb, s)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(data)
+	return data
 }
 
 func hashOf(data string) string {
@@ -73,7 +68,7 @@ func markOf(end int64, at time.Duration, stderr bool) []byte {
 func TestAppend(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	appendAll(t, s, 0, "one\n", nil)
-	if got := content(t, s, testID); got != "one\n" {
+	if got := content(t, s); got != "one\n" {
 		t.Errorf("before any sync the log reads %q", got)
 	}
 	if n, err := s.Length(testID); n != 0 || err != nil {
@@ -96,7 +91,7 @@ func TestAppend(t *testing.T) {
 	if _, err := s.Append(testID, 2, []byte("E\ntwo\nthree\n"), nil); !errors.Is(err, server.ErrLogDiverged) {
 		t.Errorf("other bytes at the same place answer %v", err)
 	}
-	if got := content(t, s, testID); got != "one\ntwo\n" {
+	if got := content(t, s); got != "one\ntwo\n" {
 		t.Errorf("the log reads %q", got)
 	}
 }
@@ -144,7 +139,7 @@ func TestEmptyLog(t *testing.T) {
 	if got, err := s.Info(testID); err != nil || got != (server.LogInfo{}) {
 		t.Errorf("Info of a log that is not there = %+v, %v", got, err)
 	}
-	if got := content(t, s, testID); got != "" {
+	if got := content(t, s); got != "" {
 		t.Errorf("a log that is not there reads %q", got)
 	}
 	if err := s.Finish(testID, 0, hashOf("")); err != nil {
@@ -249,7 +244,7 @@ func checkCrash(t *testing.T, made, sub, name, what string, file []byte, text st
 	for _, c := range commits {
 		atCommit = atCommit || c == n
 	}
-	if got := content(t, s, testID); !atCommit || got != text[:n] {
+	if got := content(t, s); !atCommit || got != text[:n] {
 		t.Fatalf("%s: %d bytes are durable and the log reads %q", what, n, got)
 	}
 	if name == "marks" || name == "lines" {
@@ -390,7 +385,7 @@ func TestLines(t *testing.T) {
 	}
 	for n, want := range map[int64]string{1: "plain", 4: "", 6: long, 8: "no end", 9: ""} {
 		start, end, err := s.Place(testID, n)
-		if text := content(t, s, testID); err != nil || text[start:end] != want {
+		if text := content(t, s); err != nil || text[start:end] != want {
 			t.Errorf("line %d is at %d to %d (%v)", n, start, end, err)
 		}
 	}

@@ -108,7 +108,8 @@ func (s *Server) serve(address string, log *slog.Logger) {
 	rest := &api.API{
 		Projects: s.DB, Settings: s.DB, Runs: view, Approvals: s.DB, Agents: s.DB, Starter: starter{s}, Logs: s.Logs, Bell: s.Bell,
 		OpenLog: func(id server.LogID) (api.LogReader, error) { return s.Logs.Reader(id) },
-		NewCode: s.Auth.NewCode, BaseURL: s.URL, Ready: s.DB.Ping, Metrics: api.NewMetrics(s.DB, s.Troubles), Troubles: s.Troubles, Dismiss: s.dismiss, Log: log,
+		NewCode: s.Auth.NewCode, BaseURL: s.URL, Ready: s.DB.Ping, Metrics: api.NewMetrics(s.DB, s.Troubles),
+		Troubles: s.Troubles, Dismiss: s.dismiss, Log: log,
 	}
 	site, err := web.New(web.Config{
 		Runs: view, Projects: s.DB, Agents: s.DB, Logs: s.Logs, Bell: s.Bell, Door: s.Auth,

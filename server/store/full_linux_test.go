@@ -1,69 +1,23 @@
 package store_test
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tutti-ci/tutti/dsl/plan"
 	"github.com/tutti-ci/tutti/server"
+	"github.com/tutti-ci/tutti/server/servertest/disk"
 	"github.com/tutti-ci/tutti/server/store"
 )
-
-// smallDisk answers a folder on a file system of that many bytes.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Skipf("a small disk cannot be made here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fill takes all the room that a disk has left, but for some bytes.
-func fill(t *testing.T, dir string, spare int64) (free func()) {
-	t.Helper()
-	name := filepath.Join(dir, "filler")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	chunk := make([]byte, 4096)
-	for err == nil {
-		_, err = f.Write(chunk)
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	info, err := f.Stat()
-	if err == nil {
-		err = f.Truncate(max(0, info.Size()-spare))
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := os.Remove(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // On a full disk nothing is half done, everything can be read, and it all goes on once there is room, without a restart.
 func TestFullDisk(t *testing.T) {
 	for _, spare := range []int64{0, 4 << 10, 20 << 10, 100 << 10, 300 << 10} {
 		t.Run(fmt.Sprint(spare), func(t *testing.T) {
-			dir := smallDisk(t, 4<<20)
+			dir := disk.Small(t, 4<<20)
 			var troubles server.Troubles
 			db, err := store.Open(t.Context(), filepath.Join(dir, "tutti.db"), time.Now, store.WithTroubles(&troubles))
 			if err != nil {
@@ -72,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 			prepare(t, db)
 			first := create(t, db, job("test"), job("deploy", "test"))
 			c := start(t, db, first.ID, "test")
-			free := fill(t, dir, spare)
+			free := disk.Fill(t, dir, spare)
 			stored := 0
 			for {
 				_, err = db.CreateRun(t.Context(), server.NewRun{
@@ -133,11 +87,11 @@ func TestFullDisk(t *testing.T) {
 
 // A server that ends while its disk is full starts again once there is room.
 func TestFullDiskAtTheEnd(t *testing.T) {
-	dir := smallDisk(t, 4<<20)
+	dir := disk.Small(t, 4<<20)
 	db := mustOpen(t, filepath.Join(dir, "tutti.db"))
 	prepare(t, db)
 	r := create(t, db, job("test"))
-	free := fill(t, dir, 0)
+	free := disk.Fill(t, dir, 0)
 	if err := db.Close(); err != nil {
 		t.Log(err)
 	}
