@@ -51,9 +51,11 @@ var mayImport = map[string][]string{
 	"server/web":        {"server", "dsl/plan", "server/terminal"},
 	// servertest is for tests only, and wires as main does.
 	"server/servertest": {"server/...", "dsl/plan"},
-	"scripts":           {"server", "server/api/client"},
+	"scripts":           {"server", "server/api/client", "scripts/rawdocker"},
 	// The faults talk as agents do, and never look into what they hurt.
-	"scripts/faulting": {"dsl/plan", "server", "server/api/client", "agent/wire", "agent/wire/wiretest", "scripts/faulting/..."},
+	"scripts/faulting": {
+		"dsl/plan", "server", "server/api/client", "agent/wire", "agent/wire/wiretest", "scripts/faulting/...", "scripts/rawdocker",
+	},
 }
 
 // onlyHome says where alone a library may be imported, so that it can be replaced.

@@ -195,11 +195,11 @@ func (l *lab) finish(ctx context.Context, id server.RunID) (server.Run, error) {
 }
 
 // settled waits until the agent has nothing left to clean up, so that one measurement does not pay for another.
-func (l *lab) settled(ctx context.Context, docker *engine) error {
+func (l *lab) settled(ctx context.Context, docker engine) error {
 	return poll(ctx, "the agent to clean up", func() bool {
 		var containers []struct{}
 		filter := "?all=1&filters=" + url.QueryEscape(`{"label":["tutti.agent=`+string(l.agentID)+`"]}`)
-		return docker.call(ctx, "GET", "/containers/json"+filter, nil, &containers) == nil && len(containers) == 0
+		return docker.Call(ctx, "GET", "/containers/json"+filter, nil, &containers) == nil && len(containers) == 0
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tutti-ci/tutti/scripts/rawdocker"
 )
 
 func main() {
@@ -39,7 +41,7 @@ type row struct {
 }
 
 func run(ctx context.Context, tutti, image string, rounds int, readme string) (err error) {
-	docker, err := newEngine()
+	docker, err := rawdocker.Local()
 	if err != nil {
 		return err
 	}
@@ -49,10 +51,10 @@ func run(ctx context.Context, tutti, image string, rounds int, readme string) (e
 	}
 	defer func() { err = firstError(err, bench.Close()) }()
 	var rows []row
-	for _, measure := range []func(context.Context, *engine, *lab, int) ([]row, error){
+	for _, measure := range []func(context.Context, engine, *lab, int) ([]row, error){
 		measureIdle, measureTwenty, measureFirstLine, measureSlow, measureMillion,
 	} {
-		more, err := measure(ctx, docker, bench, rounds)
+		more, err := measure(ctx, engine{docker}, bench, rounds)
 		if err != nil {
 			return err
 		}

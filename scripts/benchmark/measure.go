@@ -19,7 +19,7 @@ import (
 )
 
 // measureIdle reads the memory of both processes once nothing has happened for a while.
-func measureIdle(ctx context.Context, _ *engine, l *lab, _ int) ([]row, error) {
+func measureIdle(ctx context.Context, _ engine, l *lab, _ int) ([]row, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -54,7 +54,7 @@ func residentMB(pid int) (float64, error) {
 }
 
 // measureTwenty: twenty activities one after the other, each that does nothing.
-func measureTwenty(ctx context.Context, docker *engine, l *lab, rounds int) ([]row, error) {
+func measureTwenty(ctx context.Context, docker engine, l *lab, rounds int) ([]row, error) {
 	var raw, ours []time.Duration
 	for range rounds {
 		d, err := docker.oneActivity(ctx, l.image)
@@ -81,7 +81,7 @@ func measureTwenty(ctx context.Context, docker *engine, l *lab, rounds int) ([]r
 }
 
 // measureFirstLine: from the call that starts a run to the first byte of its log, read through the API.
-func measureFirstLine(ctx context.Context, docker *engine, l *lab, rounds int) ([]row, error) {
+func measureFirstLine(ctx context.Context, docker engine, l *lab, rounds int) ([]row, error) {
 	var raw, ours []time.Duration
 	for range rounds {
 		d, err := docker.startWithNetwork(ctx, l.image)
@@ -121,7 +121,7 @@ func (f *firstByte) Write(p []byte) (int, error) {
 }
 
 // measureSlow: a container prints the time every 300 ms; how late does a reader of the server see it?
-func measureSlow(ctx context.Context, _ *engine, l *lab, _ int) ([]row, error) {
+func measureSlow(ctx context.Context, _ engine, l *lab, _ int) ([]row, error) {
 	run, err := l.Start(ctx, project, client.StartRequest{Pipeline: "slow"})
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func measureSlow(ctx context.Context, _ *engine, l *lab, _ int) ([]row, error) {
 
 // measureMillion: a million lines of 84 bytes, from the activity's start until the server has the run's end, and so every
 // byte with its hash compared.
-func measureMillion(ctx context.Context, docker *engine, l *lab, rounds int) ([]row, error) {
+func measureMillion(ctx context.Context, docker engine, l *lab, rounds int) ([]row, error) {
 	want := sha256.New()
 	line := append(bytes.Repeat([]byte("m"), 83), '\n')
 	for range 1_000_000 {

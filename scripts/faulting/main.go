@@ -25,6 +25,7 @@ import (
 	"github.com/tutti-ci/tutti/scripts/faulting/lab"
 	"github.com/tutti-ci/tutti/scripts/faulting/oracle"
 	"github.com/tutti-ci/tutti/scripts/faulting/soak"
+	"github.com/tutti-ci/tutti/scripts/rawdocker"
 )
 
 func main() {
@@ -110,7 +111,7 @@ func run(ctx context.Context) error {
 func choose(s settings) ([]faults.Fault, error) {
 	var chosen []faults.Fault
 	for _, f := range faults.All() {
-		if (!s.ci || f.CI) && (s.only == "" || slices.ContainsFunc(strings.Split(s.only, ","), func(name string) bool { return matches(name, f.Name) })) {
+		if s.wants(f) {
 			chosen = append(chosen, f)
 		}
 	}
@@ -118,6 +119,14 @@ func choose(s settings) ([]faults.Fault, error) {
 		return nil, fmt.Errorf("there is no fault %q; -list prints their names", s.only)
 	}
 	return chosen, nil
+}
+
+func (s settings) wants(f faults.Fault) bool {
+	if s.ci && !f.CI {
+		return false
+	}
+	named := func(pattern string) bool { return matches(pattern, f.Name) }
+	return s.only == "" || slices.ContainsFunc(strings.Split(s.only, ","), named)
 }
 
 func matches(pattern, name string) bool {
@@ -134,7 +143,7 @@ func prepare(ctx context.Context, s settings) (env lab.Env, done func(), err err
 	if err != nil {
 		return env, nil, fmt.Errorf("finding a static busybox: %w", err)
 	}
-	shared, err := lab.SharedEngine()
+	docker, err := rawdocker.Local()
 	if err != nil {
 		return env, nil, err
 	}
@@ -143,10 +152,10 @@ func prepare(ctx context.Context, s settings) (env lab.Env, done func(), err err
 		return env, nil, fmt.Errorf("making a folder: %w", err)
 	}
 	env = lab.Env{
-		Tutti: s.tutti, Witness: s.witness, Busybox: busybox, Shared: shared, Dir: dir, Seed: s.seed, Verbose: s.verbose,
+		Tutti: s.tutti, Witness: s.witness, Busybox: busybox, Shared: &lab.Engine{Client: docker}, Dir: dir, Seed: s.seed, Verbose: s.verbose,
 		Watch: &oracle.Watch{}, Ports: &atomic.Int64{},
 	}
-	if err := env.MakeImage(ctx, shared); err != nil {
+	if err := env.MakeImage(ctx, env.Shared); err != nil {
 		return env, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	watching, halt := context.WithCancel(context.WithoutCancel(ctx))

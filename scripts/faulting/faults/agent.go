@@ -162,9 +162,16 @@ func agentStopped(t *lab.T) {
 	r.Once("one", "say")
 }
 
+// retried is a job that begins again once if it is lost.
+func retried(args string) lab.Job {
+	j := lab.Lines("one", args)
+	j.Extra = "    retries = { lost = 1 }"
+	return j
+}
+
 func agentStoppedPastFence(t *lab.T) {
 	l := t.Open(lab.Options{Agents: 2, Server: lab.Short})
-	r := l.Start("long", lab.Job{Name: "one", Extra: "retries = { lost = 1 }", Steps: []lab.Step{{Name: "say", Lines: "-rate 50 -count 2000"}}})
+	r := l.Start("long", retried("-rate 50 -count 2000"))
 	r.Live(50)
 	first := r.Job("one").Agent
 	for _, a := range l.Agents {

@@ -37,7 +37,7 @@ func containerRemoved(t *lab.T) {
 	t.Must(t.Shared.Call(t.Ctx, "DELETE", "/containers/"+c.ID+"?force=1", nil, nil), "removing the container")
 	r.Lost(time.Minute, "removed", "killed", "container")
 	r.Once("one", "say")
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func containerKilled(t *lab.T) {
@@ -49,7 +49,7 @@ func containerKilled(t *lab.T) {
 	t.Logf("the shim (%d) gets killed", state.State.Pid)
 	t.Must(syscall.Kill(state.State.Pid, syscall.SIGKILL), "killing the shim")
 	r.Lost(time.Minute, "container", "shim", "killed")
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func containerPaused(t *lab.T) {
@@ -67,7 +67,9 @@ func containerPaused(t *lab.T) {
 
 func networkRemoved(t *lab.T) {
 	l := t.Open(lab.Options{})
-	r := l.Start("two", lab.Job{Name: "one", Steps: []lab.Step{{Name: "first", Lines: "-rate 50 -count 150"}, {Name: "second", Lines: "-count 50"}}})
+	r := l.Start("two", lab.Job{Name: "one", Steps: []lab.Step{
+		{Name: "first", Lines: "-rate 50 -count 150"}, {Name: "second", Lines: "-count 50"},
+	}})
 	r.Reads("one/first", 50, time.Minute)
 	networks, err := t.Shared.Networks(t.Ctx, l.Agent().ID())
 	t.Must(err, "listing networks")
@@ -80,5 +82,5 @@ func networkRemoved(t *lab.T) {
 	} else {
 		r.Says(run.Cause, "network")
 	}
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }

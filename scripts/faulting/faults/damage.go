@@ -84,7 +84,7 @@ func spoolHurt(t *lab.T) {
 		t.Errorf("the log is damaged (%v), and nothing says so", check.Whole())
 	}
 	l.Agent().Ready(l.Server, time.Minute)
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func logsHurt(t *lab.T) {

@@ -96,7 +96,7 @@ func spoolFullAtCancel(t *lab.T) {
 	disk.Free()
 	r.NoHole("one", "say")
 	l.Agent().Ready(l.Server, time.Minute)
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func spoolFullForGood(t *lab.T) {
@@ -109,7 +109,7 @@ func spoolFullForGood(t *lab.T) {
 	disk.Free()
 	r.Lost(2*time.Minute, "disk", "space")
 	l.Agent().Ready(l.Server, time.Minute)
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func logsFull(t *lab.T) {
@@ -158,7 +158,7 @@ func databaseFull(t *lab.T) {
 	r.Same(time.Minute)
 	r.Once("one", "say")
 	r.OneEnd()
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func dockerFull(t *lab.T) {
@@ -231,5 +231,5 @@ func agentLosesPower(t *lab.T) {
 	r.Once("one", "say")
 	r.Once("two", "say")
 	l.Agent().Ready(l.Server, time.Minute)
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }

@@ -85,7 +85,7 @@ func dockerdKilledLiveRestore(t *lab.T) {
 	r.Same(2 * time.Minute)
 	r.Once("one", "say")
 	l.Agent().Ready(l.Server, time.Minute)
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func dockerdKilled(t *lab.T) {
@@ -99,7 +99,7 @@ func dockerdKilled(t *lab.T) {
 	r.Lost(2*time.Minute, "Docker was restarted", "Docker")
 	r.Once("one", "say")
 	l.Agent().Ready(l.Server, time.Minute)
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 func dockerdStopped(t *lab.T) {
@@ -170,7 +170,8 @@ func dockerLies(t *lab.T) {
 	l, s := behindProxy(t)
 	for i, rule := range []lab.Rule{
 		{Method: "POST", Path: "/containers/create"}, {Method: "POST", Path: "/start"}, {Method: "POST", Path: "/networks/create"},
-		{Method: "POST", Path: "/volumes/create"}, {Method: "DELETE", Path: "/containers/"}, {Method: "DELETE", Path: "/networks/"}, {Method: "DELETE", Path: "/volumes/"},
+		{Method: "POST", Path: "/volumes/create"}, {Method: "DELETE", Path: "/containers/"}, {Method: "DELETE", Path: "/networks/"},
+		{Method: "DELETE", Path: "/volumes/"},
 	} {
 		rule.Do, rule.Times = "lie", 1
 		s.Rules(rule)
@@ -242,5 +243,5 @@ func killedBelow(t *lab.T, name string) {
 		r.Lost(time.Minute, "Docker", "container")
 	}
 	l.Agent().Ready(l.Server, time.Minute)
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }

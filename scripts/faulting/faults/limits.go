@@ -74,7 +74,8 @@ func millionLines(t *lab.T) {
 	t.Logf("the fast log has %d MiB, %d MiB are left out", a.LogBytes>>20, a.LogOmitted>>20)
 	check := fast.Download("one", "say")
 	if check.Doubled+check.Reordered > 0 || a.LogOmitted > 0 != (check.Omitted > 0) || a.LogOmitted != check.Omitted {
-		t.Errorf("of the fast log %d lines are doubled, %d reordered; %d bytes are left out by its marker, %d by the server", check.Doubled, check.Reordered, check.Omitted, a.LogOmitted)
+		t.Errorf("of the fast log %d lines are doubled, %d reordered; %d bytes are left out by its marker, %d by the server",
+			check.Doubled, check.Reordered, check.Omitted, a.LogOmitted)
 	}
 	below(t, l.Server.Process, 200<<20)
 	below(t, l.Agent().Process, 200<<20)

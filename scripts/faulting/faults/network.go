@@ -100,7 +100,7 @@ func partitionPastFence(t *lab.T) {
 		second = 1
 	}, Away: true})
 	l.Agents[0].Up(l.Server)
-	r := l.Start("long", lab.Job{Name: "one", Extra: "    retries = { lost = 1 }", Steps: []lab.Step{{Name: "say", Lines: "-rate 50 -count 1500"}}})
+	r := l.Start("long", retried("-rate 50 -count 1500"))
 	r.Live(50)
 	l.Agents[second].Up(l.Server)
 	space.Drop("INPUT", 100)
@@ -117,6 +117,14 @@ func partitionPastFence(t *lab.T) {
 	l.Agents[0].Ready(l.Server, time.Minute)
 }
 
+// reconnects waits until the agent has a newer session.
+func reconnects(t *lab.T, l *lab.Lab, old int64) {
+	t.Until("there is a new session", time.Minute, func() bool {
+		now, ok := l.Server.AgentNamed(l.Agent().Name)
+		return ok && now.Online && now.Session > old
+	})
+}
+
 // oneWay makes a fault that drops what passes a chain of the agent's network.
 func oneWay(chain string) func(t *lab.T) {
 	return func(t *lab.T) {
@@ -130,10 +138,7 @@ func oneWay(chain string) func(t *lab.T) {
 			return ok && !now.Online
 		})
 		space.Heal()
-		t.Until("there is a new session", time.Minute, func() bool {
-			now, ok := l.Server.AgentNamed(l.Agent().Name)
-			return ok && now.Online && now.Session > a.Session
-		})
+		reconnects(t, l, a.Session)
 		r.Same(2 * time.Minute)
 		r.Once("one", "say")
 	}
@@ -156,10 +161,7 @@ func halfOpen(t *lab.T) {
 	l.Link.Set(wiretest.Conditions{NoUp: true, NoDown: true})
 	t.Sleep(60 * time.Second)
 	l.Link.Set(wiretest.Conditions{})
-	t.Until("there is a new session", time.Minute, func() bool {
-		now, ok := l.Server.AgentNamed(l.Agent().Name)
-		return ok && now.Online && now.Session > a.Session
-	})
+	reconnects(t, l, a.Session)
 	r.Same(2 * time.Minute)
 	r.Once("one", "say")
 }

@@ -61,14 +61,28 @@ func stateFaults() []Fault {
 	}
 }
 
-func restored(t *lab.T) {
-	l := t.Open(lab.Options{})
-	old := l.Start("old", lab.Lines("one", "-rate 100 -count 2500"))
-	old.Live(50)
+// backUp makes a backup of the server, and answers its file.
+func backUp(t *lab.T, l *lab.Lab) string {
 	file := filepath.Join(t.Dir, "backup")
 	if code, words := l.Server.Tutti("server", "backup", file); code != 0 {
 		t.Fatalf("the backup failed: %s", words)
 	}
+	return file
+}
+
+// bringBack restores a server that does not run, and starts it.
+func bringBack(t *lab.T, l *lab.Lab, file string) {
+	if code, words := t.Command(nil, t.Tutti, "server", "restore", file, "--data", l.Server.Data); code != 0 {
+		t.Fatalf("the restore failed: %s", words)
+	}
+	l.Server.Up()
+}
+
+func restored(t *lab.T) {
+	l := t.Open(lab.Options{})
+	old := l.Start("old", lab.Lines("one", "-rate 100 -count 2500"))
+	old.Live(50)
+	file := backUp(t, l)
 	done := l.Start("done", lab.Lines("one", "-rate 100 -count 100"))
 	done.Same(time.Minute)
 	young := l.Start("young", lab.Lines("one", "-rate 100 -count 1500"))
@@ -98,17 +112,11 @@ func restoredOffline(t *lab.T) {
 	l := t.Open(lab.Options{})
 	r := l.Start("steady", lab.Lines("one", "-rate 100 -count 2000"))
 	r.Live(50)
-	file := filepath.Join(t.Dir, "backup")
-	if code, words := l.Server.Tutti("server", "backup", file); code != 0 {
-		t.Fatalf("the backup failed: %s", words)
-	}
+	file := backUp(t, l)
 	t.Sleep(3 * time.Second)
 	l.Server.Kill()
 	t.Must(os.RemoveAll(l.Server.Data), "losing the folder")
-	if code, words := t.Command(nil, t.Tutti, "server", "restore", file, "--data", l.Server.Data); code != 0 {
-		t.Fatalf("the restore failed: %s", words)
-	}
-	l.Server.Up()
+	bringBack(t, l, file)
 	r.Same(2 * time.Minute)
 	r.Once("one", "say")
 }
@@ -143,7 +151,7 @@ func killedInMigration(t *lab.T) {
 			l.Server.Died(30 * time.Second)
 		}
 	}})
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 // flip changes bytes of a file.
@@ -165,10 +173,7 @@ func flip(t *lab.T, file string, at int64, n int) {
 func pageFlipped(t *lab.T) {
 	l := t.Open(lab.Options{})
 	l.Start("first", lab.Lines("one", "-count 10")).Same(time.Minute)
-	file := filepath.Join(t.Dir, "backup")
-	if code, words := l.Server.Tutti("server", "backup", file); code != 0 {
-		t.Fatalf("the backup failed: %s", words)
-	}
+	file := backUp(t, l)
 	l.Server.Stop(15 * time.Second)
 	database := filepath.Join(l.Server.Data, "tutti.db")
 	info, err := os.Stat(database)
@@ -184,10 +189,7 @@ func pageFlipped(t *lab.T) {
 	if words := l.Server.Says()[said:]; !strings.Contains(words, "tutti server restore") {
 		t.Errorf("the server does not name the command that restores: %s", words)
 	}
-	if code, words := t.Command(nil, t.Tutti, "server", "restore", file, "--data", l.Server.Data); code != 0 {
-		t.Fatalf("the restore failed: %s", words)
-	}
-	l.Server.Up()
+	bringBack(t, l, file)
 	l.Agent().Ready(l.Server, time.Minute)
 	l.Start("next", lab.Lines("one", "-count 10")).Same(3 * time.Minute)
 }

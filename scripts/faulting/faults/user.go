@@ -70,7 +70,7 @@ func canceledAtEachPhase(t *lab.T) {
 	offered := l.Start("offered", long)
 	offered.Cancel() // at once
 	offered.Canceled(60 * time.Second)
-	pulling := l.Start("pulling", lab.Job{Name: "one", Steps: []lab.Step{{Name: "say", Extra: fmt.Sprintf("image = %q", registry.Image("a")), Lines: "-count 10"}}})
+	pulling := l.Start("pulling", linesIn(registry.Image("a"), "-count 10"))
 	t.Until("the image is being pulled", time.Minute, func() bool { return registry.Asked() > 2 })
 	pulling.Cancel()
 	pulling.Canceled(60 * time.Second)
@@ -110,12 +110,15 @@ func canceledAndKilled(t *lab.T) {
 	r.Once("one", "say")
 }
 
+// linesIn is a job like lab.Lines, in an image of its own.
+func linesIn(image, args string) lab.Job {
+	return lab.Job{Name: "one", Steps: []lab.Step{{Name: "say", Extra: fmt.Sprintf("image = %q", image), Lines: args}}}
+}
+
 func imageRefused(t *lab.T) {
 	registry := t.Registry(t.Shared)
 	l := t.Open(lab.Options{})
-	job := func(name string) lab.Job {
-		return lab.Job{Name: "one", Steps: []lab.Step{{Name: "say", Extra: fmt.Sprintf("image = %q", registry.Image(name)), Lines: "-count 10"}}}
-	}
+	job := func(name string) lab.Job { return linesIn(registry.Image(name), "-count 10") }
 	causes := map[string]bool{}
 	for i, mode := range []string{"401", "429", "500"} {
 		registry.Set(mode)
@@ -137,7 +140,7 @@ func pullHangs(t *lab.T) {
 	registry := t.Registry(t.Shared)
 	registry.Set("hang")
 	l := t.Open(lab.Options{})
-	r := l.Start("pull", lab.Job{Name: "one", Steps: []lab.Step{{Name: "say", Extra: fmt.Sprintf("image = %q", registry.Image("d")), Lines: "-rate 100 -count 100"}}})
+	r := l.Start("pull", linesIn(registry.Image("d"), "-rate 100 -count 100"))
 	t.Until("the image is being pulled", time.Minute, func() bool { return registry.Asked() > 2 })
 	l.Agent().Kill()
 	t.Sleep(time.Second)
@@ -150,7 +153,9 @@ func pullHangs(t *lab.T) {
 
 func outOfMemory(t *lab.T) {
 	l := t.Open(lab.Options{Agent: []string{"--memory", "64m"}})
-	r := l.Start("oom", lab.Job{Name: "one", Steps: []lab.Step{{Name: "say", Lines: "-count 1000"}, {Name: "eat", Script: "echo before; tail /dev/zero"}}})
+	r := l.Start("oom", lab.Job{Name: "one", Steps: []lab.Step{
+		{Name: "say", Lines: "-count 1000"}, {Name: "eat", Script: "echo before; tail /dev/zero"},
+	}})
 	run := r.End(time.Minute)
 	if j := run.Jobs[0]; j.Result != "failed" || !strings.Contains(j.Cause, "out of memory (limit 64 MiB)") {
 		t.Errorf("the job is %s: %s", j.Result, j.Cause)
@@ -163,7 +168,9 @@ func outOfMemory(t *lab.T) {
 
 func forkBomb(t *lab.T) {
 	l := t.Open(lab.Options{Capacity: 2})
-	r := l.Start("bomb", lab.Job{Name: "one", Steps: []lab.Step{{Name: "boom", Script: "b() { b | b & }; while true; do b; sleep 0.1; done", Extra: `timeout = "10s"`}}})
+	r := l.Start("bomb", lab.Job{Name: "one", Steps: []lab.Step{
+		{Name: "boom", Script: "b() { b | b & }; while true; do b; sleep 0.1; done", Extra: `timeout = "10s"`},
+	}})
 	other := l.Start("other", lab.Lines("one", "-rate 50 -count 200"))
 	run := r.End(2 * time.Minute)
 	if run.Result == "passed" || !strings.Contains(run.Jobs[0].Cause, "timeout") && !strings.Contains(run.Jobs[0].Cause, "exit code") {
@@ -190,7 +197,7 @@ func hugePlan(t *lab.T) {
 		}
 		l.Commit(".tutti/"+name+".hcl", "") // it would be compiled again and again
 	}
-	l.Start("next", lab.Lines("one", "-count 10")).Same(time.Minute)
+	worksOn(l)
 }
 
 // wide is a pipeline of many activities.

@@ -1,82 +1,19 @@
 package lab
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/tutti-ci/tutti/scripts/rawdocker"
 )
 
-// An Engine is a Docker engine, seen from outside of Tutti: HTTP on its socket.
-type Engine struct {
-	Socket string
-	http   http.Client
-}
+// An Engine is a Docker engine, seen from outside of Tutti.
+type Engine struct{ *rawdocker.Client }
 
-// SharedEngine is the engine of this machine, which no fault may hurt.
-func SharedEngine() (*Engine, error) {
-	socket := "/var/run/docker.sock"
-	if host := os.Getenv("DOCKER_HOST"); host != "" {
-		path, ok := strings.CutPrefix(host, "unix://")
-		if !ok {
-			return nil, fmt.Errorf("DOCKER_HOST is %s, and the faults need a local engine", host)
-		}
-		socket = path
-	}
-	return newEngine(socket), nil
-}
-
-func newEngine(socket string) *Engine {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}
-	return &Engine{Socket: socket, http: http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: time.Minute}}
-}
-
-// Call sends one request; in and out may be nil. In is JSON, or the body if it is a reader.
-func (e *Engine) Call(ctx context.Context, method, path string, in, out any) error {
-	body, isReader := in.(io.Reader)
-	if !isReader && in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("writing a request: %w", err)
-		}
-		body = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://docker/v1.41"+path, body)
-	if err != nil {
-		return fmt.Errorf("making a request: %w", err)
-	}
-	if !isReader {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := e.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("asking Docker: %w", err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return fmt.Errorf("reading Docker's answer: %w", err)
-	}
-	switch {
-	case resp.StatusCode == http.StatusNotFound:
-		return fmt.Errorf("%s %s: %w", method, path, errGone)
-	case resp.StatusCode >= 400 || bytes.Contains(data, []byte(`"errorDetail"`)):
-		return fmt.Errorf("%s %s: %s", method, path, bytes.TrimSpace(data))
-	case out == nil || len(data) == 0:
-		return nil
-	}
-	return json.Unmarshal(data, out)
-}
+func newEngine(socket string) *Engine { return &Engine{rawdocker.New(socket)} }
 
 // A Container is one as Docker lists it.
 type Container struct {

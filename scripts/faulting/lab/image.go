@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+
+	"github.com/tutti-ci/tutti/scripts/rawdocker"
 )
 
 // Image is the image that the faults run: the witness program, and a shell.
@@ -33,7 +35,7 @@ func (e Env) MakeImage(ctx context.Context, engine *Engine) error {
 	if err == nil && there.Config.Labels["tutti-test.content"] == stamp {
 		return nil
 	}
-	if err != nil && !errors.Is(err, errGone) {
+	if err != nil && !errors.Is(err, rawdocker.ErrGone) {
 		return fmt.Errorf("looking for the image of the witness: %w", err)
 	}
 	query := url.Values{"fromSrc": {"-"}, "repo": {"tutti-test/lines"}, "tag": {"latest"}, "changes": {"ENV PATH=/bin", "LABEL tutti-test.content=" + stamp}}

@@ -165,7 +165,8 @@ func (l *Lab) tell() {
 	for _, r := range l.runs {
 		run, err := l.Server.API.Run(ctx, r.ID)
 		for _, j := range run.Jobs {
-			l.Logf("run %d is %s: job %s is %s %s on %q, epoch %d, %q, waits for %q", r.ID, run.State, j.Name, j.State, j.Result, j.Agent, j.Epoch, j.Cause, j.WaitsFor)
+			l.Logf("run %d is %s: job %s is %s %s on %q, epoch %d, %q, waits for %q",
+				r.ID, run.State, j.Name, j.State, j.Result, j.Agent, j.Epoch, j.Cause, j.WaitsFor)
 		}
 		if err != nil {
 			l.Logf("run %d: %v", r.ID, err)

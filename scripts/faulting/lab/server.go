@@ -35,7 +35,8 @@ func (t *T) Server(name, host string, flags ...string) *Server {
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, *s.listens.Load())
 	}
-	s.API = &client.Client{Server: "http://" + s.Address, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: dial}
+	s.API = &client.Client{Server: "http://" + s.Address, HTTP: &http.Client{Transport: transport}}
 	s.Process = t.Process(name, append([]string{t.Tutti, "server", "--listen", s.Address, "--data", s.Data, "--poll", "0"}, flags...)...)
 	return s
 }

@@ -6,7 +6,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -23,11 +22,11 @@ import (
 
 // An Env is what all faults share.
 type Env struct {
-	Tutti   string // the binary, built with the failpoints
-	Shared  *Engine
-	Witness string // the program of the containers
-	Busybox string // a static busybox
-	Dir     string // where each fault gets a folder
+	Tutti   string  // the binary, built with the failpoints
+	Shared  *Engine // this machine's, which no fault may hurt
+	Witness string  // the program of the containers
+	Busybox string  // a static busybox
+	Dir     string  // where each fault gets a folder
 	Watch   *oracle.Watch
 	Seed    uint64
 	Verbose bool
@@ -240,6 +239,3 @@ func (t *T) await(what string, limit time.Duration, yes func() bool) time.Durati
 func (t *T) limited(d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(t.Ctx), d)
 }
-
-// errGone is no error for what is removed.
-var errGone = errors.New("it is not there")

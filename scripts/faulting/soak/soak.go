@@ -67,7 +67,9 @@ func (s *soak) kinds() [][]lab.Job {
 	return [][]lab.Job{
 		{lab.Lines("one", "-rate 100 -count 600"), lab.Lines("two", "-rate 300 -count 900")},
 		{lab.Lines("one", "-rate 20000 -count 100000")},
-		{{Name: "one", Steps: []lab.Step{{Name: "first", Lines: "-rate 100 -count 150"}, {Name: "second", Lines: "-count 5000"}, {Name: "third", Lines: "-rate 50 -count 200"}}}},
+		{{Name: "one", Steps: []lab.Step{
+			{Name: "first", Lines: "-rate 100 -count 150"}, {Name: "second", Lines: "-count 5000"}, {Name: "third", Lines: "-rate 50 -count 200"},
+		}}},
 	}
 }
 
