@@ -27,7 +27,7 @@ func TestAgentProcess(t *testing.T) {
 func testDrain(t *testing.T, p *platform) {
 	env, heard := systemdOf(t)
 	a := p.agent(t, folder(t), env)
-	eventually(t, "systemd hears that all is well", func() bool { return strings.Contains(heard.String(), "READY=1\nWATCHDOG=1\n") })
+	heard.until(t, "READY=1\nWATCHDOG=1\n")
 	id := p.running("echo begun; sleep 3; echo ended")
 	a.signal(syscall.SIGTERM)
 	a.says("draining: 1 job runs, and no new ones are taken; the agent ends with them, in 1h at most; SIGTERM again cancels them")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,34 +16,6 @@ import (
 	"github.com/tutti-ci/tutti/server/api/client"
 	"github.com/tutti-ci/tutti/server/servertest"
 )
-
-// A board is what a test reads while others write to it.
-type board struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (b *board) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *board) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// until waits for a text to be there.
-func (b *board) until(t *testing.T, text string) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(b.String(), text); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%q never came; there is\n%s", text, b.String())
-		}
-	}
-}
 
 func retried() plan.Job {
 	j := servertest.NewJob("test", nil, "unit")
@@ -82,7 +53,7 @@ func TestAttemptsAreFollowedOneAfterTheOther(t *testing.T) {
 	s := servertest.New(t)
 	run := s.Run(retried())
 	c := clientOf(s)
-	var plain, terminal, raw, said board
+	var plain, terminal, raw, said words
 	views := []func(){
 		followed(t, func(ctx context.Context) error { _, err := follow(ctx, c, run.ID, newPlainView(&plain)); return err }),
 		followed(t, func(ctx context.Context) error {
@@ -96,7 +67,7 @@ func TestAttemptsAreFollowedOneAfterTheOther(t *testing.T) {
 	first := s.Start(run.ID, "test")
 	s.Report(first, "", "", servertest.Running("unit", 0))
 	s.Append(servertest.LogOf(first, "unit"), "one\n", 0, false)
-	for _, b := range []*board{&plain, &terminal, &raw} {
+	for _, b := range []*words{&plain, &terminal, &raw} {
 		b.until(t, "one")
 	}
 	s.Report(first, plan.Lost, "the host was rebooted")
@@ -162,7 +133,7 @@ func TestFollowingSurvivesTheServer(t *testing.T) {
 	id := servertest.LogOf(job, "unit")
 	s.Report(job, "", "", servertest.Running("unit", 0))
 	c := clientOf(s)
-	var watched, raw board
+	var watched, raw words
 	waits := []func(){
 		followed(t, func(ctx context.Context) error { _, err := follow(ctx, c, run.ID, newPlainView(&watched)); return err }),
 		followed(t, func(ctx context.Context) error { return c.Log(ctx, run.ID, "test", "unit", 0, true, &raw) }),

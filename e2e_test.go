@@ -48,23 +48,36 @@ func newStage(t *testing.T) *stage {
 		if err := h.Stop(); err != nil {
 			t.Errorf("stopping: %v", err)
 		}
-		id, err := os.ReadFile(filepath.Join(data, "agent", "identity"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, left := range dockertest.Leftovers(t, "tutti.agent="+strings.TrimSpace(string(id))) {
-			t.Errorf("left on Docker: %s", left)
-		}
+		checkLeftovers(t, filepath.Join(data, "agent"))
 	})
-	origin := filepath.Join(t.TempDir(), "origin.git")
-	s.work = t.TempDir()
-	mustGit(t, "init", "--quiet", "--bare", "--initial-branch=main", origin)
-	mustGit(t, "init", "--quiet", "--initial-branch=main", s.work)
-	mustGit(t, "-C", s.work, "remote", "add", "origin", origin)
-	if _, err := s.AddProject(t.Context(), "demo", origin); err != nil {
-		t.Fatal(err)
-	}
+	s.addDemo()
 	return s
+}
+
+// checkLeftovers wants the agent of a data folder, which ended, to have left nothing on Docker.
+func checkLeftovers(t *testing.T, dir string) {
+	t.Helper()
+	id, err := os.ReadFile(filepath.Join(dir, "identity"))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, left := range dockertest.Leftovers(t, "tutti.agent="+strings.TrimSpace(string(id))) {
+		t.Errorf("left on Docker: %s", left)
+	}
+}
+
+// addDemo adds the project, with an origin and a working tree.
+func (s *stage) addDemo() {
+	s.t.Helper()
+	origin := filepath.Join(s.t.TempDir(), "origin.git")
+	s.work = s.t.TempDir()
+	mustGit(s.t, "init", "--quiet", "--bare", "--initial-branch=main", origin)
+	mustGit(s.t, "init", "--quiet", "--initial-branch=main", s.work)
+	mustGit(s.t, "-C", s.work, "remote", "add", "origin", origin)
+	if _, err := s.AddProject(s.t.Context(), "demo", origin); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 type testLog struct{ t *testing.T }

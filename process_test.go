@@ -60,15 +60,9 @@ func newPlatform(t *testing.T) *platform {
 		}
 	})
 	p := &platform{server: s, program: build(t), stage: &stage{
-		t: t, data: data, work: t.TempDir(), Client: &client.Client{Server: s.URL, Token: s.AdminToken},
+		t: t, data: data, Client: &client.Client{Server: s.URL, Token: s.AdminToken},
 	}}
-	origin := filepath.Join(t.TempDir(), "origin.git")
-	mustGit(t, "init", "--quiet", "--bare", "--initial-branch=main", origin)
-	mustGit(t, "init", "--quiet", "--initial-branch=main", p.work)
-	mustGit(t, "-C", p.work, "remote", "add", "origin", origin)
-	if _, err := p.AddProject(t.Context(), "demo", origin); err != nil {
-		t.Fatal(err)
-	}
+	p.addDemo()
 	return p
 }
 
@@ -80,7 +74,7 @@ type process struct {
 	said words
 }
 
-// words is what a process says; it may be read while it is written.
+// words are what somebody says, such as a process; they may be read while they are written.
 type words struct {
 	mu   sync.Mutex // guards text
 	text bytes.Buffer
@@ -96,6 +90,16 @@ func (w *words) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.text.String()
+}
+
+// until waits for a text to be among them.
+func (w *words) until(t *testing.T, text string) {
+	t.Helper()
+	for late := time.Now().Add(30 * time.Second); !strings.Contains(w.String(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%q never came; there is\n%s", text, w)
+		}
+	}
 }
 
 // begin starts the program. Whatever happens it ends with the test.
@@ -182,23 +186,14 @@ func (p *platform) agent(t *testing.T, data string, env []string, args ...string
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	t.Cleanup(func() {
-		id, err := os.ReadFile(filepath.Join(dir, "identity"))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		for _, left := range dockertest.Leftovers(t, "tutti.agent="+strings.TrimSpace(string(id))) {
-			t.Errorf("left on Docker: %s", left)
-		}
-	})
+	t.Cleanup(func() { checkLeftovers(t, dir) })
 	return dir
 }
 
 // running pushes a pipeline with one activity, and waits until it runs.
-func (p *platform) running(script string) server.RunID {
-	p.t.Helper()
-	runs := p.push(map[string]string{".tutti/ci.hcl": `
+func (s *stage) running(script string) server.RunID {
+	s.t.Helper()
+	runs := s.push(map[string]string{".tutti/ci.hcl": `
 pipeline "ci" {
   on "push" {}
   job "test" {
@@ -208,10 +203,10 @@ pipeline "ci" {
 }
 `})
 	if len(runs) != 1 {
-		p.t.Fatalf("the push started %d runs", len(runs))
+		s.t.Fatalf("the push started %d runs", len(runs))
 	}
-	eventually(p.t, "the activity runs", func() bool {
-		run, err := p.Run(p.t.Context(), runs[0].ID)
+	eventually(s.t, "the activity runs", func() bool {
+		run, err := s.Run(s.t.Context(), runs[0].ID)
 		return err == nil && run.Jobs[0].Activities[0].State == plan.Running
 	})
 	return runs[0].ID

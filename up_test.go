@@ -30,15 +30,9 @@ func TestUpProcess(t *testing.T) {
 		return p, &client.Client{Server: address.FindStringSubmatch(p.said.String())[1], Token: strings.TrimSpace(string(token))}
 	}
 	first, c := up("--capacity", "1")
-	s := &stage{t: t, data: data, work: t.TempDir(), Client: c}
-	origin := filepath.Join(t.TempDir(), "origin.git")
-	mustGit(t, "init", "--quiet", "--bare", "--initial-branch=main", origin)
-	mustGit(t, "init", "--quiet", "--initial-branch=main", s.work)
-	mustGit(t, "-C", s.work, "remote", "add", "origin", origin)
-	if _, err := s.AddProject(t.Context(), "demo", origin); err != nil {
-		t.Fatal(err)
-	}
-	id := (&platform{stage: s}).running("echo begun; sleep 5; echo ended")
+	s := &stage{t: t, data: data, Client: c}
+	s.addDemo()
+	id := s.running("echo begun; sleep 5; echo ended")
 	first.signal(syscall.SIGUSR2)
 	first.says("handing over: 1 job goes on")
 	if code := first.code(); code != 0 {
