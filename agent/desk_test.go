@@ -32,7 +32,6 @@ type desk struct {
 	recall   bool // it wants what is kept
 	report   wire.Report
 	logs     map[string][]byte
-	streams  map[uint32]string
 	banned   map[string]bool // instances that are dead, whatever they say
 	sessions map[string]*wire.Control
 	status   wire.Status
@@ -102,6 +101,12 @@ func (d *desk) hangUp() {
 	for _, control := range d.sessions {
 		control.Close(wire.CloseGoing, "hung up")
 	}
+}
+
+// runs waits until the first activity of a counted job has written some lines.
+func (d *desk) runs() {
+	d.t.Helper()
+	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
 }
 
 func (d *desk) isDone() bool { return d.place == "done" }

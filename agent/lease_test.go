@@ -18,7 +18,7 @@ func TestFence(t *testing.T) {
 	d.fence = 2 * time.Second
 	h := newHost(t, d)
 	g := h.start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	time.Sleep(2 * d.fence) // it is renewed
 	d.set(func() { d.deaf = true })
 	silent := time.Now()
@@ -43,7 +43,7 @@ func TestFencedWithoutAgent(t *testing.T) {
 	d.fence = time.Second
 	h := newHost(t, d)
 	g := h.start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	_ = g.kill()
 	g.wait()
 	time.Sleep(d.fence + 500*time.Millisecond)

@@ -20,7 +20,7 @@ func TestDrain(t *testing.T) {
 	d := newDesk(t, job)
 	h := newHost(t, d)
 	g := h.start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	if n := g.agent.Jobs(); n != 1 {
 		t.Errorf("%d jobs run", n)
 	}
@@ -44,7 +44,7 @@ func TestCancelEndsAll(t *testing.T) {
 	job, witness, _ := counted(t, 100_000)
 	d := newDesk(t, job)
 	g := newHost(t, d).start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	g.agent.Drain()
 	g.agent.Cancel()
 	g.wait()
@@ -98,7 +98,7 @@ func TestEngineFallsIll(t *testing.T) {
 	var ill atomic.Bool
 	h.engine = func(f *enginetest.Fake) Engine { return ailing{f, &ill} }
 	h.start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	ill.Store(true)
 	d.until("ill", func() bool { return strings.HasPrefix(d.status.Problem, "docker unhealthy") && d.status.Capacity == 0 })
 	ill.Store(false)

@@ -25,7 +25,7 @@ func killedInUnit(t *testing.T, lines int) (d *desk, h *host, witness, want stri
 	d = newDesk(t, job)
 	h = newHost(t, d)
 	g := h.start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	_ = g.kill()
 	g.wait()
 	return d, h, witness, want
@@ -174,7 +174,7 @@ func TestEngineStaysAway(t *testing.T) {
 	d.fence = 2 * time.Second
 	h := newHost(t, d)
 	g := h.start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	_ = g.kill()
 	g.wait()
 	var left atomic.Int32

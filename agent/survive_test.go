@@ -112,7 +112,7 @@ func TestHandoff(t *testing.T) {
 	d := newDesk(t, job)
 	h := newHost(t, d)
 	first := h.start(nil)
-	d.until("running", func() bool { return len(d.logs["unit"]) > 100 })
+	d.runs()
 	begin := time.Now()
 	first.agent.Handoff()
 	first.wait()

@@ -63,10 +63,10 @@ type RoomSpec struct {
 // out, and each may be tried more than once. Whatever became of one, the next one can be run.
 type Room interface {
 	// Run runs one activity, or one try at it, in a container that is as new, and answers when its process has ended and
-	// every byte that it wrote is in out. When ctx ends before that, the process gets SIGTERM, then after the engine's grace SIGKILL; Run answers
-	// after its end, with what the process did by then, and with context.Cause(ctx) as the error; if there never was a
-	// process, Exit.Started is zero. Any other error is for what the process cannot be blamed for: an *ImageError, or the
-	// engine's trouble.
+	// every byte that it wrote is in out. When ctx ends before that, the process gets SIGTERM, then after the engine's grace
+	// SIGKILL; Run answers after its end, with what the process did by then, and with context.Cause(ctx) as the error; if there
+	// never was a process, Exit.Started is zero. Any other error is for what the process cannot be blamed for: an *ImageError, or
+	// the engine's trouble.
 	Run(ctx context.Context, step Step, out Output) (Exit, error)
 	// Rejoin is Run for a process that began already, when an earlier process of the agent ran it, and may have ended since. The
 	// bytes that it wrote meanwhile are in out. Out.Going and Out.Began are not told. The error is ErrNotBegun, or a

@@ -100,8 +100,8 @@ func (a *attendance) otherHost(c Caller) bool {
 	return c.Instance != a.served.Instance && c.Boot != "" && a.served.Boot != "" && c.Boot != a.served.Boot
 }
 
-// change notes who takes over, and answers whether processes with this identity alternate. One that was started again takes over as well, but
-// the one before it does not come back.
+// change notes who takes over, and answers whether processes with this identity alternate. One that was started again takes over
+// as well, but the one before it does not come back.
 func (a *attendance) change(c Caller, now time.Duration) bool {
 	if c.Instance == a.served.Instance {
 		return false

@@ -97,8 +97,8 @@ func (s Standing) admits(agent string, epoch int64) Move {
 	return Return
 }
 
-// Absent answers what changes for a job that the server has with an agent whose Hello does not name it. Sure says that nothing of a job that
-// the agent does not name can still run there: an agent that has trouble with its engine cannot tell.
+// Absent answers what changes for a job that the server has with an agent whose Hello does not name it. Sure says that nothing of
+// a job that the agent does not name can still run there: an agent that has trouble with its engine cannot tell.
 func Absent(known Standing, sure bool) Move {
 	switch {
 	case known.Place == Offered:

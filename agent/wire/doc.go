@@ -135,8 +135,9 @@
 // # Outputs and tries
 //
 // A Report of an activity that is done holds the values that it put out, as JSON of their declared types: at most 128 KiB for a
-// whole job, as they are written on the wire. An activity that was tried more than once has one log; Tries says why each try but the last failed,
-// and where in the log its bytes end. Its other fields are those of the last try, but for Began, which is when the first one began.
+// whole job, as they are written on the wire. An activity that was tried more than once has one log; Tries says why each try but
+// the last failed, and where in the log its bytes end. Its other fields are those of the last try, but for Began, which is when
+// the first one began.
 //
 // A Report with a result whose logs the server does not have to the last byte is answered Reported{missing}: the agent
 // announces these logs again, sends what is asked for, and reports again. What it cannot send it names in LogIncomplete;
@@ -158,8 +159,8 @@
 // At most Window bytes of one log and AgentWindow bytes of all are sent and not acknowledged, and no more than arrive within
 // about a second: a connection begins with 16 KiB; what is acknowledged within a second lets it grow to what the link carries in
 // a second, at most 16 times at once; what takes more than 2 s cuts it to that, down to 4 KiB. A frame has at most a quarter
-// of it. The logs of an agent take turns. A LogOpen for a job that the agent does not hold is answered with a Stale on the first connection, and
-// what is sent on its stream is dropped.
+// of it. The logs of an agent take turns. A LogOpen for a job that the agent does not hold is answered with a Stale on the first
+// connection, and what is sent on its stream is dropped.
 //
 // Marks are 16-byte records, end of a stretch of the log (u64) and microseconds from the activity's start to its arrival,
 // shifted left by one, plus 1 for the standard error (i64). A mark travels with the byte at which its stretch ends.

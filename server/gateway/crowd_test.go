@@ -97,7 +97,8 @@ func liveBytes() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// TestFlood has one agent send log bytes as fast as they are taken, and another one that wants its pings answered and its lines acknowledged.
+// TestFlood has one agent send log bytes as fast as they are taken, and another one that wants its pings answered and its lines
+// acknowledged.
 func TestFlood(t *testing.T) {
 	h := open(t, t.TempDir(), 0)
 	h.start("true")

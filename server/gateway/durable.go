@@ -102,8 +102,8 @@ func (in *ingest) commit(st *inbound) error {
 	return nil
 }
 
-// fillGaps asks again for what was asked for, and did not come: what was said may have been lost, or have come in another order. It answers when
-// to look again.
+// fillGaps asks again for what was asked for, and did not come: what was said may have been lost, or have come in another order.
+// It answers when to look again.
 func (in *ingest) fillGaps() (time.Duration, error) {
 	var ask []wire.LogRewind
 	now := time.Now()

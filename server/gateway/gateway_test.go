@@ -182,6 +182,16 @@ func (h *house) until(id server.RunID, what string, is func(server.Run) bool) se
 
 func isDone(r server.Run) bool { return r.State == plan.Done }
 
+// lost waits until a run is over because its job was lost, and answers why.
+func (h *house) lost(id server.RunID) string {
+	h.t.Helper()
+	run := h.until(id, "done", isDone)
+	if run.Result != plan.Lost {
+		h.t.Errorf("the run ended %s", run.Result)
+	}
+	return run.Jobs[0].Cause
+}
+
 func (h *house) log(run server.RunID, epoch int64, activity string) string {
 	h.t.Helper()
 	r, err := h.logs.Reader(server.LogID{Run: run, Job: "test", Epoch: epoch, Activity: activity})

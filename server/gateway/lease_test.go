@@ -75,9 +75,8 @@ func TestLease(t *testing.T) {
 		t.Fatalf("the job was given up too early: %+v (%v)", run, err)
 	}
 	w.forward(2 * time.Minute)
-	run := h.until(id, "done", isDone)
-	if run.Result != plan.Lost || run.Jobs[0].Cause != "agent puppet was not heard of for 1h" {
-		t.Errorf("the job ended %s (%s)", run.Result, run.Jobs[0].Cause)
+	if cause := h.lost(id); cause != "agent puppet was not heard of for 1h" {
+		t.Errorf("it was lost because %s", cause)
 	}
 	p.await(wire.KindStale, new(wire.Stale))
 	if d := p.ping(2, claim).Jobs[0]; !d.Stale || d.Valid != 0 {
@@ -148,7 +147,8 @@ func (s slowLoss) Lose(ctx context.Context, c server.Claim, cause string) error 
 	return s.Jobs.Lose(ctx, c, cause)
 }
 
-// TestTooLateToRenew has an agent speak at the moment at which its job is given up: it must not go on, because another agent may begin the job.
+// TestTooLateToRenew has an agent speak at the moment at which its job is given up: it must not go on, because another agent may
+// begin the job.
 func TestTooLateToRenew(t *testing.T) {
 	w := newWatch()
 	slow := slowLoss{losing: make(chan struct{}), lose: make(chan struct{}), once: new(sync.Once)}
@@ -165,13 +165,9 @@ func TestTooLateToRenew(t *testing.T) {
 		t.Errorf("the job is given up, and its lease renewed for %s", d.Valid)
 	}
 	again := h.puppet(t, wire.Held{Claim: claim, Phase: wire.PhaseRunning})
-	if v := again.welcome.Verdicts; len(v) != 1 || v[0].Do != wire.DoDiscard {
-		t.Errorf("the verdicts are %+v", v)
-	}
+	again.verdict(claim, wire.DoDiscard)
 	close(slow.lose)
-	if run := h.until(id, "done", isDone); run.Result != plan.Lost {
-		t.Errorf("the run ended %s", run.Result)
-	}
+	h.lost(id)
 }
 
 // TestSilentAgent has an agent that is connected and silent shown as such, and given no work.

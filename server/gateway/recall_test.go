@@ -62,22 +62,38 @@ func (h *house) bring(t *testing.T, p *puppet, c wire.Claim, text string) {
 	}
 }
 
-// TestTakenInAgain restores a backup from before a job was given out, while it runs.
-func TestTakenInAgain(t *testing.T) {
+// givenOutSince restores a backup from before a job was given out.
+func givenOutSince(t *testing.T) (second *house, id server.RunID, claim wire.Claim) {
+	t.Helper()
 	dir := t.TempDir()
 	first := open(t, dir, 0)
-	id := first.start("true")
+	id = first.start("true")
 	backup := first.backup(t, dir)
+	claim = first.puppet(t).run()
+	return first.restore(t, backup), id, claim
+}
+
+// endedSince restores a backup from when a job ran that has ended since, with this log.
+func endedSince(t *testing.T, text string) (second *house, id server.RunID, claim wire.Claim) {
+	t.Helper()
+	dir := t.TempDir()
+	first := open(t, dir, 0)
+	id = first.start("true")
 	p := first.puppet(t)
-	claim := p.run()
-	second := first.restore(t, backup)
+	claim = p.run()
+	backup := first.backup(t, dir)
+	first.bring(t, p, claim, text)
+	return first.restore(t, backup), id, claim
+}
+
+// TestTakenInAgain restores a backup from before a job was given out, while it runs.
+func TestTakenInAgain(t *testing.T) {
+	second, id, claim := givenOutSince(t)
 	if d := second.explained(t, id); !strings.Contains(d, "since before the restore") {
 		t.Errorf("the job waits for %q", d)
 	}
-	p = second.puppet(t, wire.Held{Claim: claim, Phase: wire.PhaseRunning})
-	if v := p.welcome.Verdicts; len(v) != 1 || v[0].Do != wire.DoContinue {
-		t.Fatalf("the verdicts are %+v", v)
-	}
+	p := second.puppet(t, wire.Held{Claim: claim, Phase: wire.PhaseRunning})
+	p.verdict(claim, wire.DoContinue)
 	if d := p.ping(1, claim).Jobs[0]; d.Valid == 0 || d.Stale {
 		t.Errorf("the lease is %+v", d)
 	}
@@ -90,22 +106,13 @@ func TestTakenInAgain(t *testing.T) {
 // TestRecall restores a backup from when a job ran that has ended since.
 func TestRecall(t *testing.T) {
 	const text = "all that it wrote\n"
-	dir := t.TempDir()
-	first := open(t, dir, 0)
-	id := first.start("true")
-	p := first.puppet(t)
-	claim := p.run()
-	backup := first.backup(t, dir)
-	first.bring(t, p, claim, text)
-	second := first.restore(t, backup)
+	second, id, claim := endedSince(t, text)
 	kept := hello("puppet")
 	older := claim
 	older.Epoch--
 	kept.Kept = []wire.Claim{older, claim, {Run: 77, Job: "unknown", Epoch: 1}}
-	p = second.puppetSaying(t, kept)
-	if v := p.welcome.Verdicts; len(v) != 1 || v[0].Do != wire.DoRecall || v[0].Claim != claim {
-		t.Fatalf("the verdicts are %+v", v)
-	}
+	p := second.puppetSaying(t, kept)
+	p.verdict(claim, wire.DoRecall)
 	second.bring(t, p, claim, text)
 	if run := second.until(id, "done", isDone); run.Result != plan.Passed || second.log(id, claim.Epoch, "a0") != text {
 		t.Errorf("the run ended %s", run.Result)
@@ -116,7 +123,8 @@ func TestRecall(t *testing.T) {
 	}
 }
 
-// TestAcceptedBeforeTheRestore restores a backup from when a job was accepted, and not begun: it may have been given to somebody else since.
+// TestAcceptedBeforeTheRestore restores a backup from when a job was accepted, and not begun: it may have been given to somebody
+// else since.
 func TestAcceptedBeforeTheRestore(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, dir, 0)
@@ -124,25 +132,15 @@ func TestAcceptedBeforeTheRestore(t *testing.T) {
 	claim := first.puppet(t).run()
 	second := first.restore(t, first.backup(t, dir))
 	p := second.puppet(t, wire.Held{Claim: claim, Phase: wire.PhaseAccepted})
-	if v := p.welcome.Verdicts; len(v) != 1 || v[0].Do != wire.DoDiscard {
-		t.Errorf("the verdicts are %+v", v)
-	}
-	run := second.until(id, "done", isDone)
-	if run.Result != plan.Lost || !strings.Contains(run.Jobs[0].Cause, "had not begun it") {
-		t.Errorf("the run ended %s (%s)", run.Result, run.Jobs[0].Cause)
+	p.verdict(claim, wire.DoDiscard)
+	if cause := second.lost(id); !strings.Contains(cause, "had not begun it") {
+		t.Errorf("it was lost because %s", cause)
 	}
 }
 
 // TestGoneSinceTheBackup restores a backup from when a job ran of which its agent knows nothing any more.
 func TestGoneSinceTheBackup(t *testing.T) {
-	dir := t.TempDir()
-	first := open(t, dir, 0)
-	id := first.start("true")
-	p := first.puppet(t)
-	claim := p.run()
-	backup := first.backup(t, dir)
-	first.bring(t, p, claim, "x")
-	second := first.restore(t, backup)
+	second, id, _ := endedSince(t, "x")
 	sick := hello("puppet")
 	sick.Problem = "Docker does not answer"
 	second.puppetSaying(t, sick) // which cannot tell
@@ -150,26 +148,18 @@ func TestGoneSinceTheBackup(t *testing.T) {
 		t.Errorf("the run is %+v (%v)", run, err)
 	}
 	second.puppet(t)
-	if run := second.until(id, "done", isDone); run.Result != plan.Lost || run.Jobs[0].Cause != "agent puppet came back without it" {
-		t.Errorf("the run ended %s (%s)", run.Result, run.Jobs[0].Cause)
+	if cause := second.lost(id); cause != "agent puppet came back without it" {
+		t.Errorf("it was lost because %s", cause)
 	}
 }
 
 // TestBeforeTheRestore has an agent come with a try that was given out before a restore, when the job has gone on without it.
 func TestBeforeTheRestore(t *testing.T) {
-	dir := t.TempDir()
-	first := open(t, dir, 0)
-	id := first.start("true")
-	backup := first.backup(t, dir)
-	p := first.puppet(t)
-	old := p.run()
-	second := first.restore(t, backup)
+	second, id, old := givenOutSince(t)
 	must(t, second.db.Cancel(t.Context(), id, "canceled by dana"))
 	second.until(id, "done", isDone)
-	p = second.puppet(t, wire.Held{Claim: old, Phase: wire.PhaseRunning})
-	if v := p.welcome.Verdicts; len(v) != 1 || v[0].Do != wire.DoDiscard {
-		t.Errorf("the verdicts are %+v", v)
-	}
+	p := second.puppet(t, wire.Held{Claim: old, Phase: wire.PhaseRunning})
+	p.verdict(old, wire.DoDiscard)
 	next := second.start("true")
 	if c := p.run(); c.Epoch <= old.Epoch || server.RunID(c.Run) != next || next < id+1000 {
 		t.Errorf("given out is %+v, for run %d", c, next)

@@ -16,8 +16,8 @@ const (
 )
 
 // streamNews tells a page that something about a run changed, or with no run given about any, or the server's troubles did, and
-// nothing else: the page then fetches itself again and takes over what is different. So nothing can be lost, and what a page shows after news is
-// what it shows when it is loaded.
+// nothing else: the page then fetches itself again and takes over what is different. So nothing can be lost, and what a page
+// shows after news is what it shows when it is loaded.
 func (s *Site) streamNews(w http.ResponseWriter, r *http.Request) error {
 	run := server.AllRuns
 	if text := r.URL.Query().Get("run"); text != "" {

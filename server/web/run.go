@@ -84,8 +84,8 @@ func titleOf(run server.Run) string {
 	return cmp.Or(run.Event.Title, run.Pipeline, "Run of "+run.Project)
 }
 
-// waitsOf lists what the run waits for: people first, since they can do something about it, then agents that are not heard of. Jobs that only wait for others
-// in the same run count where no other reason is to be had.
+// waitsOf lists what the run waits for: people first, since they can do something about it, then agents that are not heard of.
+// Jobs that only wait for others in the same run count where no other reason is to be had.
 func waitsOf(run server.Run) []wait {
 	var asked, queued, doubtful, waiting []wait
 	if run.State == plan.Waiting && run.WaitsFor != "" {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Parties that do something wrong on purpose: each must be found out by the same seeds, and by the invariant that says what is wrong. If one
-// is not, the simulator has gone blind.
+// Parties that do something wrong on purpose: each must be found out by the same seeds, and by the invariant that says what is
+// wrong. If one is not, the simulator has gone blind.
 var brokenParties = []struct {
 	broken
 	invariant string // of those that it may violate, one that must be among the first found

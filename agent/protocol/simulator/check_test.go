@@ -17,7 +17,8 @@ import (
 //	one end           a job that is done stays so, with the same result
 //	true end          a job passed if all of its activities did, and failed if one did
 //	no silent rerun   an activity of an epoch begins once; another epoch begins only after the one before counts as lost
-//	logs              the server has what the process wrote, byte by byte; what was acknowledged stays; a log is whole, or says that it is not
+//	logs              the server has what the process wrote, byte by byte; what was acknowledged stays; a log is whole, or says
+//	                  that it is not
 //	cancel            what people canceled stays canceled, and never begins again
 //	an end to all     once nothing breaks any more each run ends in time, and nothing of it is left
 type checker struct {

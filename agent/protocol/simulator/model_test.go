@@ -256,9 +256,8 @@ func (s *model) backup() *model {
 // generation is the distance between the epochs of one life of the database and of the next.
 const generation = 1 << 20
 
-// restored is the store as it begins after it was restored: whatever is not done may run somewhere, and is not given out before that is over.
-// What was offered is so no more, and all new epochs are above
-// all that ever were, as are the numbers of new runs.
+// restored is the store as it begins after it was restored: whatever is not done may run somewhere, and is not given out before
+// that is over. What was offered is so no more, and all new epochs are above all that ever were, as are the numbers of new runs.
 func (s *model) restored(now *model) *model {
 	next := s.backup()
 	next.floor, next.last = now.floor+generation, now.last+1000

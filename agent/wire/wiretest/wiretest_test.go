@@ -148,6 +148,28 @@ func bytesEcho(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// newLink answers a link to an echo, with these conditions.
+func newLink(t *testing.T, c wiretest.Conditions) *wiretest.Link {
+	t.Helper()
+	l, err := wiretest.NewLink(bytesEcho(t), 3, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// connect goes through a link.
+func connect(t *testing.T, l *wiretest.Link) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", l.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // TestLink sends bytes there and back and measures.
 func TestLink(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -165,16 +187,8 @@ func TestLink(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, err := wiretest.NewLink(bytesEcho(t), 3, c.conditions)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			conn, err := net.Dial("tcp", l.Addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
+			l := newLink(t, c.conditions)
+			conn := connect(t, l)
 			want := bytes.Repeat([]byte("0123456789"), c.size/10+1)[:c.size]
 			began := time.Now()
 			go func() { _, _ = conn.Write(want) }()
@@ -184,7 +198,7 @@ func TestLink(t *testing.T) {
 			}
 			_ = conn.SetReadDeadline(began.Add(limit))
 			got := make([]byte, c.size)
-			_, err = io.ReadFull(conn, got)
+			_, err := io.ReadFull(conn, got)
 			took := time.Since(began)
 			switch {
 			case c.least == time.Hour && err == nil:
@@ -200,16 +214,8 @@ func TestLink(t *testing.T) {
 
 // TestLinkIsShared has one connection that floods the link, and another that gets its share.
 func TestLinkIsShared(t *testing.T) {
-	l, err := wiretest.NewLink(bytesEcho(t), 3, wiretest.Conditions{Rate: 200_000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	flood, err := net.Dial("tcp", l.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer flood.Close()
+	l := newLink(t, wiretest.Conditions{Rate: 200_000})
+	flood := connect(t, l)
 	go func() {
 		for {
 			if _, err := flood.Write(make([]byte, 64<<10)); err != nil {
@@ -218,11 +224,7 @@ func TestLinkIsShared(t *testing.T) {
 		}
 	}()
 	go func() { _, _ = io.Copy(io.Discard, flood) }()
-	other, err := net.Dial("tcp", l.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	other := connect(t, l)
 	if _, err := other.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}

@@ -37,12 +37,18 @@ func TestExitIsSaidAgain(t *testing.T) {
 			t.Errorf("another agent hears of %+v and %+v", hello.Wrote, hello.Exit)
 		}
 	}
-	s.start(shim.Go{Token: "two", Script: "exit 6"})
+	s.oneMore("two")
+}
+
+// oneMore runs another process, which has to be answered as the first one.
+func (s *stage) oneMore(token string) {
+	s.t.Helper()
+	s.start(shim.Go{Token: token, Script: "exit 100"})
 	if m := s.receive(); m.Started == nil {
-		t.Errorf("the answer to the next Go is %+v", m)
+		s.t.Fatalf("the answer to the next Go is %+v", m)
 	}
-	if exit := s.exit(); exit.Code != 6 {
-		t.Errorf("it ended as %+v", exit)
+	if exit := s.exit(); exit.Code != 100 {
+		s.t.Errorf("it ended as %+v", exit)
 	}
 }
 
@@ -69,13 +75,7 @@ func TestExitIsSaidOncePerConnection(t *testing.T) {
 			t.Fatalf("process %d ended as %+v", i, *exit)
 		}
 	}
-	s.start(shim.Go{Token: "last", Script: "exit 100"})
-	if m := s.receive(); m.Started == nil {
-		t.Fatalf("the answer to the last Go is %+v", m)
-	}
-	if exit := s.exit(); exit.Code != 100 {
-		t.Errorf("the last one ended as %+v", exit)
-	}
+	s.oneMore("last")
 }
 
 // Any process of the container may dial the agent. The shim dials until it gets through.
