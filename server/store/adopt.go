@@ -11,10 +11,8 @@ import (
 	"github.com/tutti-ci/tutti/server"
 )
 
-// generationBits is how many epochs of one job there can be between two restores.
-const generationBits = 20
-
-// floor is below all epochs of this generation, and not below any of an earlier one; 0 before the first restore.
+// floor is below all epochs of this generation, and not below any of an earlier one; 0 before the first restore. A job can have 2^20
+// epochs between two restores.
 const floor = `(SELECT value FROM counters WHERE name = 'generation') * 1048576`
 
 // Standings answers how it stands with jobs, whoever has them. Those that there are not are left out.
