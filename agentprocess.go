@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,8 @@ type agentProcess struct {
 	engine *docker.Engine
 	source *agentSource // nil if there is nothing to reload
 	config atomic.Pointer[agentConfig]
+
+	changing sync.Mutex // held by whoever stores another config
 }
 
 // openAgent makes an agent. The caller runs it, which closes it.
@@ -58,6 +61,8 @@ func (a *agentProcess) reload() (string, error) {
 	if a.source == nil {
 		return "", errors.New("this agent has nothing that could be read again")
 	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	was := a.config.Load()
 	cfg, err := a.source.read()
 	if err != nil {
@@ -69,11 +74,8 @@ func (a *agentProcess) reload() (string, error) {
 	if !a.source.alone {
 		cfg.Server, cfg.Data, cfg.Token = was.Server, was.Data, was.Token
 	}
-	a.config.Store(&cfg)
 	a.engine.SetMemory(cfg.Memory)
-	a.Reload(agent.Settings{
-		Token: cfg.Token, Name: cfg.Name, Labels: cfg.Labels, Capacity: cfg.Capacity, MinFree: cfg.MinFree, KeepLogs: cfg.KeepLogs,
-	})
+	a.use(cfg)
 	said := fmt.Sprintf("the agent is called %s, runs %d jobs at once, and has the labels %v", cfg.Name, cfg.Capacity, cfg.Labels)
 	for name, changed := range map[string]bool{
 		"server": cfg.Server != was.Server, "data": cfg.Data != was.Data, "log-limit": cfg.LogLimit != was.LogLimit,
@@ -83,6 +85,23 @@ func (a *agentProcess) reload() (string, error) {
 		}
 	}
 	return said, nil
+}
+
+// useToken goes on with another token.
+func (a *agentProcess) useToken(token string) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	cfg := *a.config.Load()
+	cfg.Token = token
+	a.use(cfg)
+}
+
+// use goes on with another configuration. The caller holds changing.
+func (a *agentProcess) use(cfg agentConfig) {
+	a.config.Store(&cfg)
+	a.Reload(agent.Settings{
+		Token: cfg.Token, Name: cfg.Name, Labels: cfg.Labels, Capacity: cfg.Capacity, MinFree: cfg.MinFree, KeepLogs: cfg.KeepLogs,
+	})
 }
 
 // Run runs the agent until ctx ends, and closes it.

@@ -50,6 +50,7 @@ func startHost(ctx context.Context, cfg hostConfig) (*host, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	h := &host{Server: s, Agent: a, failed: make(chan struct{})}
+	s.reopened = a.useToken // of the backup that was restored
 	serverCtx, endServer := context.WithCancel(ctx)
 	agentCtx, endAgent := context.WithCancel(ctx)
 	h.endServer, h.endAgent = endServer, endAgent

@@ -167,6 +167,9 @@ func (s *serverProcess) reopen(ctx context.Context, cfg serverConfig, before fun
 		return errors.Join(err, next.close())
 	}
 	s.instance = next
+	if s.reopened != nil {
+		s.reopened(next.AgentToken)
+	}
 	s.announce()
 	next.start(ctx)
 	s.answer(next)

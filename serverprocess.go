@@ -47,6 +47,7 @@ type serverProcess struct {
 	clock    *clock.Clock
 	log      *slog.Logger
 	restores chan restoreOrder
+	reopened func(agentToken string) // called before another instance answers; nil means nothing
 
 	restoring sync.Mutex // held by the one restore that there may be
 
