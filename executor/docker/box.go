@@ -82,8 +82,8 @@ func shortPath(dir, name string) (path string, done func(), err error) {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), name), func() { _ = folder.Close() }, nil
 }
 
-// greet waits for the shim's Hello, until the listener is closed or its deadline comes. It is the only connection that the container ever gets, and it comes before any
-// process of the user: nobody else can pass for the shim.
+// greet waits for the shim's Hello, until the listener is closed or its deadline comes. It is the only connection that the container
+// ever gets, and it comes before any process of the user: nobody else can pass for the shim.
 func (c *box) greet() error {
 	defer c.listener.Close()
 	unix, err := c.listener.AcceptUnix()
@@ -94,14 +94,13 @@ func (c *box) greet() error {
 		return fmt.Errorf("waiting for the shim: %w", err)
 	}
 	conn := shim.NewConn(unix)
-	m, err := conn.Receive()
-	if err == nil && (m.Hello == nil || m.Hello.Version != shim.Version) {
+	c.hello, err = firstWord(unix, conn, helloLimit)
+	if err == nil && c.hello.Version != shim.Version {
 		err = errors.New("it is of another version")
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("waiting for the shim: %w", err), conn.Close())
 	}
-	c.hello = *m.Hello
 	return c.use(conn)
 }
 

@@ -42,18 +42,19 @@ func (e *Engine) ended(ctx context.Context, c *box) error {
 }
 
 // fate finds out what became of a container whose shim is gone. It waits for a Docker engine that is away, and a moment for
-// one that is about to know more: whoever removes a container kills it first, and so does an engine that ends.
-func (e *Engine) fate(ctx context.Context, name string) error {
+// one that is about to know more: whoever removes a container kills it first, and so does an engine that ends. The error says why
+// nobody can tell: errBroke if Docker has it that the container runs.
+func (e *Engine) fate(ctx context.Context, name string) (known, err error) {
 	settled := false
 	for end := time.Now().Add(fateLimit); ; {
 		fate, err := e.inspectFate(ctx, name)
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case errors.Is(fate, errRemoved), fate != nil && settled:
-			return fate
+			return fate, nil
 		case fate == nil && time.Now().After(end):
-			return errBroke
+			return nil, errBroke
 		}
 		pause := fateLimit / 30
 		if fate != nil {
@@ -62,7 +63,7 @@ func (e *Engine) fate(ctx context.Context, name string) error {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (c *box) listenTo(ctx context.Context, unix *net.UnixConn, pid int, callers
 	who := caller{conn: shim.NewConn(unix)}
 	stop := context.AfterFunc(ctx, func() { _ = unix.Close() })
 	var err error
-	who.hello, err = firstWord(unix, who.conn)
+	who.hello, err = firstWord(unix, who.conn, strangerLimit)
 	who.sure = c.token != "" && who.hello.Token == c.token || pid > 0 && pid == c.pid
 	stranger := pid > 0 && c.pid > 0 && !who.sure
 	if !stop() || err != nil || stranger {
@@ -113,9 +113,9 @@ func (c *box) listenTo(ctx context.Context, unix *net.UnixConn, pid int, callers
 	}
 }
 
-// firstWord receives a Hello.
-func firstWord(unix *net.UnixConn, conn *shim.Conn) (shim.Hello, error) {
-	if err := unix.SetReadDeadline(time.Now().Add(strangerLimit)); err != nil {
+// firstWord receives a Hello, within a limit.
+func firstWord(unix *net.UnixConn, conn *shim.Conn, limit time.Duration) (shim.Hello, error) {
+	if err := unix.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return shim.Hello{}, err
 	}
 	m, err := conn.Receive()

@@ -21,12 +21,20 @@ func (r *room) makeFirst(ctx context.Context, activity plan.Activity, img *futur
 		r.changeNetwork()
 	}
 	c, err := r.makeAnchor(ctx, activity, img)
-	if errors.Is(err, errNetworkHangs) || errdefs.IsNotFound(err) && r.engine.networks.missing(ctx, r.network) {
+	if err != nil && r.another(ctx, err) {
 		r.changeNetwork()
 		c, err = r.makeAnchor(ctx, activity, img)
 	}
 	r.engine.networks.warm(ctx) // for the next job, now that this one waits for nothing
 	return c, err
+}
+
+// another says whether another network may help when the anchor could not be made. One that failed on a full disk may have been begun
+// long before, and there is room by now.
+func (r *room) another(ctx context.Context, err error) bool {
+	made := r.network.made
+	return errors.Is(err, errNetworkHangs) || made.ready() && made.err != nil && full(made.err) ||
+		errdefs.IsNotFound(err) && r.engine.networks.missing(ctx, r.network)
 }
 
 // changeNetwork gives the room another network; what may have become of the one that it had is removed with the room.
@@ -186,9 +194,7 @@ func (r *room) awaitShim(ctx context.Context, c *box, greeted *future[struct{}])
 				return c.started.err
 			}
 			docker = nil
-			if err := c.listener.SetDeadline(time.Now().Add(helloLimit)); err != nil && !greeted.ready() {
-				return fmt.Errorf("waiting for the shim: %w", err)
-			}
+			_ = c.listener.SetDeadline(time.Now().Add(helloLimit)) // it fails if nobody listens any more, and then greeted comes
 		case <-look.C:
 			if docker != nil {
 				continue

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,10 +28,11 @@ func (r *room) rejoin(ctx context.Context, step executor.Step, out executor.Outp
 	r.current = c
 	// Not until ctx ends: a process that is to end has to be met first.
 	if _, err := c.greeted.wait(r.leaving); err != nil {
-		if fate := r.engine.fate(context.WithoutCancel(ctx), c.name); !errors.Is(fate, errBroke) {
-			return executor.Exit{}, &executor.GoneError{Reason: fate.Error()}
+		fate, unknown := r.engine.fate(context.WithoutCancel(ctx), c.name)
+		if unknown != nil { // it may run on
+			return executor.Exit{}, fmt.Errorf("rejoining %s: %w (%w)", step.Name, err, unknown)
 		}
-		return executor.Exit{}, fmt.Errorf("rejoining %s: %w", step.Name, err)
+		return executor.Exit{}, &executor.GoneError{Reason: fate.Error()}
 	}
 	if c.hello.Token != t.Token {
 		return executor.Exit{}, executor.ErrNotBegun

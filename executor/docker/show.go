@@ -213,5 +213,12 @@ func (s *show) vanished(ctx context.Context) error {
 	if s.room.isLeft() {
 		return executor.ErrLeft
 	}
-	return &executor.GoneError{Reason: s.room.engine.fate(ctx, s.box.name).Error()}
+	fate, err := s.room.engine.fate(ctx, s.box.name)
+	switch {
+	case err == nil:
+		return &executor.GoneError{Reason: fate.Error()}
+	case ctx.Err() != nil: // it was to end, and nobody waits for Docker's word
+		return context.Cause(ctx)
+	}
+	return &executor.GoneError{Reason: err.Error()} // its processes ended with the shim, whatever Docker knows
 }
