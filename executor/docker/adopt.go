@@ -60,7 +60,8 @@ func (e *Engine) Adopt(ctx context.Context, spec executor.RoomSpec) (executor.Ro
 		r.stop(errClosed)
 		return nil, gone
 	case err != nil:
-		r.Leave() // it may be adopted yet
+		r.Leave() // it may be adopted yet; until then its job, and nobody else, knows whether it is still wanted
+		e.leave(r)
 		return nil, fmt.Errorf("adopting the room of %s: %w", spec.Job.Name, err)
 	}
 	return r, nil

@@ -152,21 +152,30 @@ func finishCrashed(t *testing.T, room executor.Room, spec executor.RoomSpec, dir
 	}
 }
 
+// leave begins the first activity of a room, and leaves it for another engine once it has written a word. The specification has
+// its ticket then.
+func leave(t *testing.T, engine *docker.Engine, spec *executor.RoomSpec) *enginetest.Spool {
+	t.Helper()
+	room, spool, done := enginetest.Open(t, engine, *spec), enginetest.NewSpool(t), make(chan error, 1)
+	out := spool.Output()
+	out.Going = func(ticket executor.Ticket) error { spec.Tickets = append(spec.Tickets, ticket); return nil }
+	step := only(*spec)
+	go func() {
+		_, err := room.Run(t.Context(), step, out)
+		done <- err
+	}()
+	spool.AwaitBytes(4)
+	room.Leave()
+	<-done // whatever it says of its end, it goes on
+	return spool
+}
+
 // Processes of a container can dial the socket of its shim, too, and say what they like; none of them is believed.
 func TestStrangersAtTheSocket(t *testing.T) {
 	config := docker.Config{DataDir: t.TempDir()}
 	engine := newEngine(t, config)
 	spec := sequence(dockertest.Busybox(t), "echo one; sleep 2; echo two; exit 5")
-	room, spool, done := enginetest.Open(t, engine, spec), enginetest.NewSpool(t), make(chan error, 1)
-	out := spool.Output()
-	out.Going = func(ticket executor.Ticket) error { spec.Tickets = append(spec.Tickets, ticket); return nil }
-	go func() {
-		_, err := room.Run(t.Context(), only(spec), out)
-		done <- err
-	}()
-	spool.AwaitBytes(4)
-	room.Leave()
-	<-done
+	spool := leave(t, engine, &spec)
 	sockets, err := filepath.Glob(filepath.Join(config.DataDir, "rooms", "*", shim.SocketName))
 	if err != nil || len(sockets) == 0 {
 		t.Fatalf("sockets %q, %v", sockets, err)

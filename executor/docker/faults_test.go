@@ -71,7 +71,8 @@ func TestNetworkIsMadeOnce(t *testing.T) {
 	for _, way := range []dockertest.Way{dockertest.Fail, dockertest.ExecThenFail, dockertest.Hang, dockertest.ExecThenHang} {
 		t.Run(string(way), func(t *testing.T) {
 			t.Parallel()
-			engine, proxy := proxied(t, docker.Config{Patience: 12 * time.Second}) // of which a third is for each try, and a busy machine is slow
+			// A third of the patience is for each try, and a busy machine is slow.
+			engine, proxy := proxied(t, docker.Config{Patience: 12 * time.Second})
 			if err := proxy.Break("network_create", way, 1); err != nil {
 				t.Fatal(err)
 			}
@@ -155,6 +156,30 @@ func TestStartWithoutAnAnswer(t *testing.T) {
 	if _, texts := enginetest.RunAll(t, enginetest.Open(t, engine, spec), spec.Job); texts[1] != "none\n" {
 		t.Errorf("logs %q", texts)
 	}
+}
+
+// A room that could not be taken up is swept once nobody wants it any more.
+func TestSweepWhatCouldNotBeAdopted(t *testing.T) {
+	config := docker.Config{DataDir: t.TempDir()}
+	spec := sequence(dockertest.Busybox(t), "echo one; sleep 60")
+	engine := nextEngine(t, config)
+	leave(t, engine, &spec)
+	if err := engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	next, proxy := proxied(t, config)
+	if err := proxy.Break("list", dockertest.Fail, -1); err != nil {
+		t.Fatal(err)
+	}
+	if adopted, err := next.Adopt(t.Context(), spec); err == nil {
+		t.Errorf("it was adopted: %v", adopted)
+	}
+	proxy.Heal("list")
+	if err := next.Sweep(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	// newEngine looks at what is left.
 }
 
 // What the agent is told of Docker's health.
