@@ -21,9 +21,12 @@ const (
 	engineFolder = "docker"
 )
 
-// sweepAbandoned removes what local runs left that were killed: their folders in dir, what they made on Docker, and what their agents kept in memory. A run that
-// still lives holds the lock of its folder, and is left alone; so is what cannot be looked at, which may be another user's.
+// sweepAbandoned removes what local runs left that were killed, or could not remove it themselves: their folders in dir, what they made
+// on Docker, and what their agents kept in memory. A run that still lives holds the lock of its folder, and is left alone; so is what
+// cannot be looked at, which may be another user's.
 func sweepAbandoned(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, abandonedLimit)
+	defer cancel()
 	folders, err := filepath.Glob(filepath.Join(dir, runFolder+"*"))
 	if err != nil {
 		return fmt.Errorf("looking for what killed runs left: %w", err)
@@ -31,7 +34,7 @@ func sweepAbandoned(ctx context.Context, dir string) error {
 	var errs []error
 	for _, folder := range folders {
 		if err := sweepRun(ctx, folder); err != nil {
-			errs = append(errs, fmt.Errorf("removing what a killed run left in %s: %w", folder, err))
+			errs = append(errs, fmt.Errorf("removing what an earlier run left in %s: %w", folder, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -39,10 +42,12 @@ func sweepAbandoned(ctx context.Context, dir string) error {
 
 func sweepRun(ctx context.Context, folder string) error {
 	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil // it is just being made, or another user's
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil // it is another user's
+	case errors.Is(err, fs.ErrNotExist):
+		return sweepBare(folder)
+	case err != nil:
 		return err
 	}
 	defer lock.Close() // nothing is written
@@ -61,6 +66,24 @@ func sweepRun(ctx context.Context, folder string) error {
 	}
 	return os.RemoveAll(folder)
 }
+
+// sweepBare removes the folder of a run that was killed before it took the lock: it made nothing else by then.
+func sweepBare(folder string) error {
+	info, err := os.Stat(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // its owner ended
+	}
+	if err != nil || time.Since(info.ModTime()) < bareAfter {
+		return err
+	}
+	return os.RemoveAll(folder)
+}
+
+// bareAfter is far more than a run needs to take its snapshot, of however large a tree.
+const bareAfter = 6 * time.Hour
+
+// abandonedLimit is how long a new run waits for the removal of what old ones left. Docker may never come to the end of it.
+const abandonedLimit = time.Minute
 
 // abandonedAfter is far more than a run needs between making its folder and taking the lock in it.
 const abandonedAfter = 5 * time.Second

@@ -15,8 +15,8 @@ import (
 	"github.com/tutti-ci/tutti/executor/docker/dockertest"
 )
 
-// A local run that was killed leaves its folder, its sensitive outputs and its things on Docker; the next one removes them, and nothing of one that
-// lives.
+// A local run that was killed leaves its folder, its sensitive outputs and its things on Docker; the next one removes them, and
+// nothing of one that lives.
 func TestKilledRunsAreSweptByTheNextOne(t *testing.T) {
 	engine, dir := dockertest.Require(t), t.TempDir()
 	make := func(name string) (folder, label, secrets string, lock *os.File) {
@@ -76,5 +76,29 @@ func TestKilledRunsAreSweptByTheNextOne(t *testing.T) {
 	}
 	if left := dockertest.Leftovers(t, aliveLabel); len(left) != 1 {
 		t.Errorf("the living run has %d things on Docker, want 1", len(left))
+	}
+}
+
+// A local run that was killed while it took its snapshot leaves a folder without a lock. One that takes its own now looks the same.
+func TestKilledSnapshotsAreSwept(t *testing.T) {
+	dir := t.TempDir()
+	killed, young := filepath.Join(dir, runFolder+"killed"), filepath.Join(dir, runFolder+"young")
+	for _, folder := range []string{killed, young} {
+		if err := os.MkdirAll(filepath.Join(folder, "tree.git"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := time.Now().Add(-7 * time.Hour)
+	if err := os.Chtimes(killed, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := sweepAbandoned(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(killed); !os.IsNotExist(err) {
+		t.Errorf("the folder of the killed run: %v", err)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("the folder of the living run: %v", err)
 	}
 }

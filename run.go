@@ -90,7 +90,12 @@ func (l localRun) run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return fmt.Errorf("making a folder for the run: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
+	kept := false
+	defer func() {
+		if !kept {
+			err = errors.Join(err, os.RemoveAll(data))
+		}
+	}()
 	snap, err := takeSnapshot(ctx, tree, filepath.Join(data, "tree.git"))
 	if err != nil {
 		return fmt.Errorf("taking a snapshot of %s: %w", tree, err)
@@ -113,7 +118,17 @@ func (l localRun) run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.Stop()) }()
+	defer func() {
+		stopping := h.Stop()
+		if stopping == nil {
+			return
+		}
+		kept = true // it tells the next run what to remove, see sweepAbandoned
+		fmt.Fprintf(con.Err, "tutti: ending the run: %v; the next \"tutti run\" removes what is left, and %s\n", stopping, data)
+		if err == nil {
+			err = &exitError{Code: exitInfrastructure}
+		}
+	}()
 	return l.follow(ctx, con, h, snap)
 }
 

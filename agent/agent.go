@@ -55,7 +55,8 @@ const (
 var errStopped = errors.New("the agent was stopped")
 
 // Run serves until ctx ends or an order says so. It then ends its jobs, which are lost, tells the server, and closes the engine;
-// or, at a Handoff, leaves them as they are. What the server could not be told in time it is told when the agent runs again.
+// or, at a Handoff, leaves them as they are. What the server could not be told in time it is told when the agent runs again. An error
+// may also say that something is left on the engine, which the next Run on the data folder removes.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() {
 		if closing := a.Engine.Close(); closing != nil {
@@ -77,8 +78,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.journal.close()) }()
 	a.now.Store(w)
 	defer a.now.Store(nil)
-	w.run(ctx)
-	return nil
+	return w.run(ctx)
 }
 
 // A worker is an agent that runs.
@@ -140,7 +140,7 @@ func fill(c chan struct{}) {
 }
 
 // run is Run, with all in place. The session outlives ctx, so that the server learns how the jobs ended.
-func (w *worker) run(ctx context.Context) {
+func (w *worker) run(ctx context.Context) error {
 	serving, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
 	var parts sync.WaitGroup
@@ -151,7 +151,8 @@ func (w *worker) run(ctx context.Context) {
 	parts.Go(func() { w.watchLeases(serving) })
 	parts.Go(func() { w.watchDisk(serving) })
 	parts.Go(func() { w.connect(serving) })
-	if handoff := w.serve(ctx); handoff {
+	handoff := w.serve(ctx)
+	if handoff {
 		w.leave()
 	} else {
 		w.stop()
@@ -160,6 +161,10 @@ func (w *worker) run(ctx context.Context) {
 	parts.Wait()
 	w.running.Wait() // each ends with serving
 	w.rooms.closing.Wait()
+	if handoff {
+		return nil
+	}
+	return w.leaveNothing(context.WithoutCancel(ctx))
 }
 
 // serve obeys orders until one of them, or the end of ctx, ends the agent. It answers whether its jobs are to be left.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -61,6 +62,24 @@ func (r *rooms) run(ctx context.Context) {
 			r.retry(ctx)
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// finish tries again until all are closed, or ctx ends. Nobody else tries by then.
+func (r *rooms) finish(ctx context.Context) error {
+	for pause := minBackoff; ; pause = min(2*pause, checkInterval) {
+		r.retry(ctx)
+		r.mu.Lock()
+		left := len(r.left)
+		r.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("what %d jobs made could not be removed; the next agent on this data folder tries again", left)
 		}
 	}
 }

@@ -44,3 +44,26 @@ func TestRoomsAreClosedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestRoomsAtTheEnd has an agent end with a room that could not be closed before.
+func TestRoomsAtTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		failures int
+		fails    bool
+	}{
+		"Closed": {failures: 3}, "Left": {failures: 1000, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := rooms{trap: func(string) error { return nil }}
+				r.close(t.Context(), &stuck{left: c.failures}, slog.New(slog.DiscardHandler))
+				r.closing.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), lastLimit)
+				defer cancel()
+				if err := r.finish(ctx); (err != nil) != c.fails {
+					t.Errorf("at the end: %v", err)
+				}
+			})
+		})
+	}
+}

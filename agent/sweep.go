@@ -14,6 +14,25 @@ const (
 	laterSweeps = 10 * time.Minute
 )
 
+// lastLimit is how long an agent that ends for good tries to remove what could not be removed before.
+const lastLimit = 30 * time.Second
+
+// leaveNothing removes, at the end of an agent that hands nothing over, what could not be removed before, and what came late: there may
+// never be a next process that sweeps. The error says that something is left.
+func (w *worker) leaveNothing(ctx context.Context) error {
+	last, cancel := context.WithTimeout(ctx, lastLimit)
+	defer cancel()
+	if err := w.rooms.finish(last); err != nil {
+		return err
+	}
+	call, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	if err := w.Engine.Sweep(call, w.inUse()); err != nil {
+		w.log.Warn("what may have come late on the engine could not be looked for", "error", err)
+	}
+	return nil
+}
+
 // sweepAgain has the engine swept from time to time, until ctx ends.
 func (w *worker) sweepAgain(ctx context.Context) {
 	select {

@@ -62,3 +62,18 @@ func TestSweptAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingIsLeft has an agent end for good: what came late is swept, and the rooms of jobs that could not be taken up stay for the
+// next process.
+func TestNothingIsLeft(t *testing.T) {
+	w := testWorker(t)
+	pending, _ := w.newJob(t.Context(), offer(7), plan.Job{Name: "test"})
+	t.Cleanup(func() { pending.drop(nil) })
+	w.jobs[pending.claim] = pending
+	engine := &swept{}
+	w.Engine = engine
+	must(t, w.leaveNothing(t.Context()))
+	if len(engine.kept) != 1 || !slices.Equal(engine.kept[0], []int64{7}) {
+		t.Errorf("it was swept %d times, and the rooms of runs %v were kept", len(engine.kept), engine.kept)
+	}
+}
