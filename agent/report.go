@@ -110,8 +110,11 @@ func (j *job) Finished(activity string, outcome executor.Outcome) error {
 			a.Tries = append(a.Tries, wire.Try{Cause: cut(t.Cause, maxTryReason), LogEnd: t.LogEnd})
 		}
 		if e := outcome.Exit; e != nil {
-			code := e.Code
-			a.ExitCode, a.Signal, a.Omitted = &code, e.Signal, e.Omitted
+			a.Signal, a.Omitted = e.Signal, e.Omitted
+			if !e.Finished.IsZero() || e.Reason != "" { // else nobody knows how it ended
+				code := e.Code
+				a.ExitCode = &code
+			}
 		}
 		if cur.stream != nil {
 			began, took := j.times(cur.started, outcome.Exit)

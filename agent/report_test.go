@@ -197,3 +197,14 @@ func TestServerHasAllOfIt(t *testing.T) {
 		t.Errorf("the log is %v (%v)", broken, err)
 	}
 }
+
+// TestExitCodeNobodyKnows has the container of an activity vanish under its process.
+func TestExitCodeNobodyKnows(t *testing.T) {
+	j, _ := testJob(t, testWorker(t))
+	began := time.Now()
+	must(t, j.Finished("unit", executor.Outcome{Result: plan.Lost, Exit: &executor.Exit{Started: began}}))
+	must(t, j.Finished("next", executor.Outcome{Result: plan.Passed, Exit: &executor.Exit{Started: began, Finished: began.Add(1)}}))
+	if lost, passed := j.report.Activities[0].ExitCode, j.report.Activities[1].ExitCode; lost != nil || passed == nil || *passed != 0 {
+		t.Errorf("the exit codes are %v and %v", lost, passed)
+	}
+}
