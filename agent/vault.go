@@ -94,8 +94,8 @@ func (v *vault) put(c wire.Claim, s secrets) error {
 	if err = os.WriteFile(tmp, data, 0o600); err == nil {
 		err = os.Rename(tmp, v.path(c))
 	}
-	if err != nil {
-		return fmt.Errorf("keeping sensitive outputs: %w", err)
+	if err != nil { // what was written of it must not outlive the job
+		return errors.Join(fmt.Errorf("keeping sensitive outputs: %w", err), os.RemoveAll(tmp))
 	}
 	return nil
 }
