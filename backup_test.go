@@ -243,6 +243,18 @@ func TestADamagedDatabaseNamesWhatToRestore(t *testing.T) {
 	}
 }
 
+// A disk that is nearly full is not filled by the server itself.
+func TestNoCopyWithoutRoom(t *testing.T) {
+	k := serveFolder(t, t.TempDir())
+	k.process.troubles.Set(server.Trouble{Kind: noRoom, Text: "full"})
+	if err := k.process.copyOnce(t.Context()); err == nil || !strings.Contains(err.Error(), "--min-free") {
+		t.Errorf("copying answers %v", err)
+	}
+	if all, err := ownCopies(k.data); err != nil || len(all) > 0 {
+		t.Errorf("there are copies: %v (%v)", all, err)
+	}
+}
+
 // What is no file is never replaced by a backup: not a folder, and not a device like /dev/null.
 func TestABackupReplacesFilesOnly(t *testing.T) {
 	dir := t.TempDir()

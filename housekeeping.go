@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,8 @@ const (
 	restoredShown = 24 * time.Hour
 	// keptCopies is how many copies of the database are kept, beside the backups that somebody makes.
 	keptCopies = 24
+	// noRoom is the kind of the trouble with a disk that is nearly full.
+	noRoom = "disk"
 )
 
 // keepHouse starts what looks after the data folder and the clock.
@@ -77,11 +80,16 @@ func (in *instance) checkRoom() {
 	}
 	free := int64(fs.Bavail) * int64(fs.Bsize)
 	if free >= in.cfg.MinFree {
-		in.troubles.Clear("disk")
+		in.troubles.Clear(noRoom)
 		return
 	}
-	in.troubles.Set(server.Trouble{Kind: "disk", Since: in.clock.Now(), Halts: true, Text: fmt.Sprintf(
+	in.troubles.Set(server.Trouble{Kind: noRoom, Since: in.clock.Now(), Halts: true, Text: fmt.Sprintf(
 		"The disk of %s has less than %d MiB left (--min-free): no job starts until there is more room. What runs goes on", in.cfg.Data, in.cfg.MinFree>>20)})
+}
+
+// lacksRoom says whether checkRoom told so.
+func (in *instance) lacksRoom() bool {
+	return slices.ContainsFunc(in.troubles.All(), func(t server.Trouble) bool { return t.Kind == noRoom })
 }
 
 // goOnTelling calls tellRestored as long as there is something to tell.
@@ -173,6 +181,9 @@ func (in *instance) copyDue() time.Duration {
 }
 
 func (in *instance) copyOnce(ctx context.Context) error {
+	if in.lacksRoom() {
+		return errors.New("the disk has too little room left (--min-free)")
+	}
 	dir := copies(in.cfg.Data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("copying the database: %w", err)
