@@ -24,8 +24,8 @@ type interrupt struct {
 	errs   io.Writer
 }
 
-// watch waits for ctx, which ends with the first Ctrl-C, and cancels the run; after a second one, or when it takes too long,
-// it cancels it once more, which is harder. It returns when over is closed, or when the run has had its time.
+// watch waits for ctx, which ends with the first Ctrl-C or SIGTERM, and cancels the run; after a second one, or when it takes too
+// long, it cancels it once more, which is harder. It returns when over is closed, or when the run has had its time.
 func (i interrupt) watch(ctx context.Context, over <-chan struct{}) {
 	select {
 	case <-over:
@@ -34,16 +34,20 @@ func (i interrupt) watch(ctx context.Context, over <-chan struct{}) {
 	}
 	again, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	i.ask("canceled by Ctrl-C")
+	who := "Ctrl-C"
+	if context.Cause(ctx).Error() == syscall.SIGTERM.String()+" signal received" {
+		who = "SIGTERM"
+	}
+	i.ask("canceled by " + who)
 	late := time.NewTimer(farewell)
 	defer late.Stop()
 	select {
 	case <-over:
 		return
 	case <-again.Done():
-		i.ask("canceled by Ctrl-C, twice")
+		i.ask("canceled by " + who + ", twice")
 	case <-late.C:
-		i.ask(fmt.Sprintf("canceled by Ctrl-C, and not over %s later", farewell))
+		i.ask(fmt.Sprintf("canceled by %s, and not over %s later", who, farewell))
 	}
 	late.Reset(farewell)
 	select {
