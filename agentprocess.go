@@ -77,11 +77,14 @@ func (a *agentProcess) reload() (string, error) {
 	a.engine.SetMemory(cfg.Memory)
 	a.use(cfg)
 	said := fmt.Sprintf("the agent is called %s, runs %d jobs at once, and has the labels %v", cfg.Name, cfg.Capacity, cfg.Labels)
-	for name, changed := range map[string]bool{
-		"server": cfg.Server != was.Server, "data": cfg.Data != was.Data, "log-limit": cfg.LogLimit != was.LogLimit,
+	for _, flag := range []struct {
+		name    string
+		changed bool
+	}{
+		{"server", cfg.Server != was.Server}, {"data", cfg.Data != was.Data}, {"log-limit", cfg.LogLimit != was.LogLimit},
 	} {
-		if changed {
-			said += fmt.Sprintf("; --%s counts from the next start on (tutti agent handoff)", name)
+		if flag.changed {
+			said += fmt.Sprintf("; --%s counts from the next start on (tutti agent handoff)", flag.name)
 		}
 	}
 	return said, nil

@@ -241,7 +241,7 @@ func restoreFolder(ctx context.Context, dir string, r io.Reader) (out server.Res
 	given := givenAt(ctx, dir, now())
 	staged, err := packedBackup{dir, now, given, protocol.Terms{}}.stage(ctx, r)
 	if err != nil {
-		return out, err
+		return out, fmt.Errorf("nothing was restored: %w", err)
 	}
 	swap := staged.swap(now())
 	if err := swap.Do(dir); err != nil {
