@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,13 +108,6 @@ func (a *agentProcess) use(cfg agentConfig) {
 
 // Run runs the agent until ctx ends, and closes it.
 func (a *agentProcess) Run(ctx context.Context) error {
-	defer freeAfterStart().Stop()
+	defer freeAfterStart(a.Log).Stop()
 	return a.Agent.Run(ctx)
 }
-
-// freeAfterStart gives the memory that only the start needed back to the machine, some moments later: several megabytes,
-// which the runtime by itself would keep for minutes.
-func freeAfterStart() *time.Timer { return time.AfterFunc(startTime, debug.FreeOSMemory) }
-
-// startTime is how long a process takes at most until it does what it will do all day.
-const startTime = 3 * time.Second

@@ -21,7 +21,7 @@ const lastRequests = 5 * time.Second
 func (s *serverProcess) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer freeAfterStart().Stop()
+	defer freeAfterStart(s.log).Stop()
 	srv := &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: 5 * time.Second,
