@@ -18,12 +18,12 @@ import (
 	"github.com/tutti-ci/tutti/server/api/client"
 )
 
-// measureIdle reads the memory of both processes once nothing has happened for a while.
+// measureIdle reads the memory of both processes once nothing has happened for half a minute, in which the pages that they use are mapped again.
 func measureIdle(ctx context.Context, _ engine, l *lab, _ int) ([]row, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 	}
 	var rows []row
 	for _, p := range []struct {
