@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -196,6 +197,32 @@ func TestEnsureDocker(t *testing.T) {
 			t.Errorf("it called %s", called)
 		}
 	})
+}
+
+// A process that is dead, but whose parent has not taken note of it, is no engine.
+func TestDeadEngine(t *testing.T) {
+	m := newMachine(t)
+	m.program("dockerd", `exit 0`)
+	dead := exec.CommandContext(t.Context(), filepath.Join(m.path, "dockerd"))
+	if err := dead.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := strconv.Itoa(dead.Process.Pid)
+	for state := ""; !strings.HasPrefix(state, "\tZ"); { // until Wait
+		status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, state, _ = strings.Cut(string(status), "State:")
+	}
+	if err := os.WriteFile(filepath.Join(m.dir, "docker.pid"), []byte(pid), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := m.run("engine_process && echo it lives; exit 0")
+	if strings.Contains(out, "it lives") {
+		t.Error("a dead dockerd is taken for a living one")
+	}
+	_ = dead.Wait() // it ended long ago
 }
 
 // TestChooseIptables holds dockerd to an iptables that works, and to none where none does.

@@ -98,8 +98,11 @@ stop_engine_by_systemd() {
 # engine_process answers the process of a living dockerd by its pid file.
 engine_process() {
     local pid
-    pid=$(cat "$docker_pidfile" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] && printf '%s\n' "$pid"
+    pid=$(cat "$docker_pidfile" 2>/dev/null) && lives "$pid" dockerd && printf '%s\n' "$pid"
 }
+
+# lives PID NAME answers whether a process is of that program, and not dead: nobody may have taken note of its end yet.
+lives() { [ "$(cat "/proc/$1/comm" 2>/dev/null)" = "$2" ] && ! grep -q '^State:.Z' "/proc/$1/status"; }
 
 # forget_dead_engine removes pid files that an engine left when the machine went down: their numbers may belong to others
 # by now, and then dockerd, or its containerd, would refuse to start.
@@ -111,7 +114,7 @@ forget_dead_engine() {
     fi
     [ -z "${dockerd_flags[*]}" ] || return 0
     pid=$(cat "$containerd_pidfile" 2>/dev/null) || return 0
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = containerd ] || rm -f "$containerd_pidfile"
+    lives "$pid" containerd || rm -f "$containerd_pidfile"
 }
 
 # start_dockerd FLAG... starts dockerd in a session of its own and waits until it answers; it fails if dockerd ends.
