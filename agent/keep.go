@@ -90,10 +90,14 @@ func (k *keep) read(folder string) (keptJob, error) {
 	return job, err
 }
 
-// put takes over the folder with the logs of a job that is over.
+// put takes over the folder with the logs of a job that is over. One that is kept already, of which the journal lost the end, stays as it
+// is: its logs are there, and not in this folder.
 func (k *keep) put(last wire.Report, logs string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if slices.ContainsFunc(k.jobs, func(j keptJob) bool { return j.Report.Claim == last.Claim }) {
+		return os.RemoveAll(logs)
+	}
 	job := keptJob{Report: last, Number: 1, Boot: k.boot, At: k.clock()}
 	if n := len(k.jobs); n > 0 {
 		job.Number = k.jobs[n-1].Number + 1

@@ -14,6 +14,9 @@ import (
 
 const lockPatience = time.Second
 
+// ErrInUse says that another agent has the data folder.
+var ErrInUse = errors.New("in use by another agent")
+
 // lock makes sure that no other process uses the data folder, and says whose it is. The kernel unlocks for a process that dies.
 func lock(dataDir string) (unlock func() error, err error) {
 	file, err := os.OpenFile(lockPath(dataDir), os.O_RDWR|os.O_CREATE, 0o600)
@@ -28,7 +31,7 @@ func lock(dataDir string) (unlock func() error, err error) {
 		}
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("the data folder %s is in use by another agent", dataDir)
+		err = fmt.Errorf("the data folder %s is %w", dataDir, ErrInUse)
 	}
 	if err == nil {
 		// Always the same length: what is there already takes no space, so that a full disk cannot refuse it.
