@@ -163,7 +163,13 @@ func testReload(t *testing.T, p *platform) {
 }
 
 func testIdleAgent(t *testing.T, p *platform) {
-	a := p.agent(t, folder(t), nil)
+	dir := folder(t)
+	a := p.agent(t, dir, nil)
+	second := begin(t, p.program, nil, "agent", "--server", p.server.URL, "--token-file", filepath.Join(p.data, "agent.token"), "--data", dir)
+	second.says("is in use by another agent")
+	if code := second.code(); code != exitFailed {
+		t.Errorf("a second agent on the data folder ends with exit code %d", code)
+	}
 	a.signal(syscall.SIGINT)
 	a.says("draining: no job runs")
 	if code := a.code(); code != 0 {

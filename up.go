@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tutti-ci/tutti/agent"
 )
 
 const defaultListen = "127.0.0.1:8884"
@@ -153,6 +155,9 @@ to take up. SIGHUP reads --config and the token again.`,
 			})
 			k.run(cmd.Context(), over)
 			running.Wait()
+			if errors.Is(err, agent.ErrInUse) {
+				return failed(err)
+			}
 			return err
 		},
 	}
